@@ -1,0 +1,139 @@
+use std::{fmt, io, path::PathBuf};
+
+/// `std::result::Result` with this crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Everything that can go wrong in this crate. Match on the variant to tell the cases apart; the message is for people.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file or folder could not be read, written or moved.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried, as a verb: `read`, `write`, `rename`.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+
+    /// A file is not what it should be: damaged, cut short, of another kind, or made to do harm.
+    #[error("{} is not a good {form} file: {reason}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What it was read as: `IDX`, `safetensors`, `torch.save`, …
+        form: &'static str,
+        /// What is wrong, and where.
+        reason: String,
+    },
+
+    /// A file is of none of the forms that can be read, or its name's extension of none that can be written.
+    #[error("{}: unknown form of weights ({got}); known are {known}", path.display())]
+    UnknownForm {
+        /// The file.
+        path: PathBuf,
+        /// What it begins with, or its extension.
+        got: String,
+        /// The forms that are known.
+        known: &'static str,
+    },
+
+    /// A file's tensors are not the model's: see the lists. The model was left as it was.
+    #[error("{}", .0)]
+    StateDict(Box<StateDictMismatch>),
+
+    /// The four MNIST files are in none of the places where they are looked for.
+    #[error(
+        "no MNIST files found in {}: put the four *-ubyte.gz files in one of these folders, or name theirs in LENET_DATA",
+        searched.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+    )]
+    MnistNotFound {
+        /// The folders that were looked into, in this order.
+        searched: Vec<PathBuf>,
+    },
+
+    /// No mirror gave a file that is whole and right. What arrived so far is kept, and the next call goes on from there.
+    #[error("could not download {file}: {}", attempts.join("; "))]
+    Download {
+        /// The file's name.
+        file: String,
+        /// What each mirror answered, in turn.
+        attempts: Vec<String>,
+    },
+
+    /// A tensor, an image or an argument does not fit.
+    #[error("{what}: expected {expected}, got {got}")]
+    Invalid {
+        /// What was looked at, by the name it has in the API.
+        what: &'static str,
+        /// What would have been right.
+        expected: String,
+        /// What was there.
+        got: String,
+    },
+
+    /// The loss of a batch became infinite or NaN, and training stopped. The weights have been spoilt by then: start from
+    /// saved ones, with a lower learning rate.
+    #[error("loss is {loss} in epoch {epoch}, step {step}: training has diverged; try a lower learning rate")]
+    NonFiniteLoss {
+        /// The epoch, counted from 1.
+        epoch: usize,
+        /// The optimizer's step within the epoch, counted from 1.
+        step: usize,
+        /// The loss.
+        loss: f32,
+    },
+
+    /// libtorch refused an operation.
+    #[error("libtorch: {0}")]
+    Torch(#[from] tch::TchError),
+}
+
+/// How a file's tensors differ from the model's: what [`Error::StateDict`] carries.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct StateDictMismatch {
+    /// The file.
+    pub path: PathBuf,
+    /// Names that the model has and the file lacks.
+    pub missing: Vec<String>,
+    /// Names that the file has and the model lacks.
+    pub unexpected: Vec<String>,
+    /// Name, expected and got of each tensor whose shape or dtype does not fit.
+    pub unfit: Vec<(String, String, String)>,
+}
+
+impl fmt::Display for StateDictMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} does not fit the model, which is unchanged", self.path.display())?;
+        for (title, names) in [("missing", &self.missing), ("unexpected", &self.unexpected)] {
+            if !names.is_empty() {
+                write!(f, "; {title}: {}", names.join(", "))?;
+            }
+        }
+        for (name, expected, got) in &self.unfit {
+            write!(f, "; {name}: expected {expected}, got {got}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Error {
+    /// An [`Error::Io`], for `map_err`.
+    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Error {
+        let path = path.into();
+        move |source| Error::Io { action, path, source }
+    }
+
+    /// An [`Error::Malformed`].
+    pub(crate) fn malformed(path: impl Into<PathBuf>, form: &'static str, reason: impl Into<String>) -> Error {
+        Error::Malformed { path: path.into(), form, reason: reason.into() }
+    }
+
+    /// An [`Error::Invalid`].
+    pub(crate) fn invalid(what: &'static str, expected: impl Into<String>, got: impl Into<String>) -> Error {
+        Error::Invalid { what, expected: expected.into(), got: got.into() }
+    }
+}

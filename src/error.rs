@@ -76,7 +76,9 @@ pub enum Error {
 
     /// The loss of a batch became infinite or NaN, and training stopped. The weights have been spoilt by then: start from
     /// saved ones, with a lower learning rate.
-    #[error("loss is {loss} in epoch {epoch}, step {step}: training has diverged; try a lower learning rate")]
+    #[error(
+        "loss is {loss} in epoch {epoch}, step {step}: training has diverged; try a lower learning rate"
+    )]
     NonFiniteLoss {
         /// The epoch, counted from 1.
         epoch: usize,
@@ -122,18 +124,29 @@ impl fmt::Display for StateDictMismatch {
 
 impl Error {
     /// An [`Error::Io`], for `map_err`.
-    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Error {
+    pub(crate) fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Error {
         let path = path.into();
         move |source| Error::Io { action, path, source }
     }
 
     /// An [`Error::Malformed`].
-    pub(crate) fn malformed(path: impl Into<PathBuf>, form: &'static str, reason: impl Into<String>) -> Error {
+    pub(crate) fn malformed(
+        path: impl Into<PathBuf>,
+        form: &'static str,
+        reason: impl Into<String>,
+    ) -> Error {
         Error::Malformed { path: path.into(), form, reason: reason.into() }
     }
 
     /// An [`Error::Invalid`].
-    pub(crate) fn invalid(what: &'static str, expected: impl Into<String>, got: impl Into<String>) -> Error {
+    pub(crate) fn invalid(
+        what: &'static str,
+        expected: impl Into<String>,
+        got: impl Into<String>,
+    ) -> Error {
         Error::Invalid { what, expected: expected.into(), got: got.into() }
     }
 }

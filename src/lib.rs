@@ -2,9 +2,20 @@
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
+mod data;
+mod engine;
 mod error;
+mod model;
+mod train;
 pub mod weights;
 
+pub use data::{Dataset, Idx, Mnist};
+pub use engine::Engine;
 pub use error::{Error, Result, StateDictMismatch};
 pub use image;
+pub use model::{
+    DownSample, DownSampleConfig, Init, LeNet, Stage, Summary, SummaryRow, conv_output_size,
+    conv_parameters, linear_parameters, pool_output_size, summary,
+};
 pub use tch;
+pub use train::{BatchStats, EpochStats, Evaluation, Progress, TrainConfig, Trainer};

@@ -1,0 +1,148 @@
+use super::{
+    Dataset, Idx,
+    resize::{FROM, TO, resize},
+};
+use crate::{Error, Result};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    thread,
+};
+use tch::{Kind, Tensor};
+
+/// MNIST: 60,000 digits to train on and 10,000 to test with, resized to 32x32.
+///
+/// ```no_run
+/// use lenet::Mnist;
+///
+/// let mnist = Mnist::find()?;
+/// println!("train_data:{}, test_data:{}", mnist.train.len(), mnist.test.len());
+/// # Ok::<(), lenet::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Mnist {
+    /// The digits to train on.
+    pub train: Dataset,
+    /// The digits to test with.
+    pub test: Dataset,
+}
+
+/// Images and labels of the training set, then of the test set, as they have been named since 1998.
+const NAMES: [[&str; 2]; 2] = [
+    ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"],
+    ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"],
+];
+
+impl Mnist {
+    /// Reads the first copy that is found, in this order:
+    ///
+    /// 1. the folder that the variable `LENET_DATA` names, and no other where it is set;
+    /// 2. `data/mnist` of the checkout that this crate was built from;
+    /// 3. `data` here, where torchvision puts `MNIST/raw` by its examples' habit;
+    /// 4. `~/.cache/paddle/dataset/mnist`, where Paddle puts it;
+    /// 5. `$XDG_CACHE_HOME/lenet/mnist` or `~/.cache/lenet/mnist`, which is downloaded to where there is none (feature
+    ///    `download`).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MnistNotFound`] where there is no copy; otherwise as [`open`](Mnist::open): a copy that is damaged is not
+    /// passed over.
+    pub fn find() -> Result<Mnist> {
+        if let Some(dir) = env::var_os("LENET_DATA").filter(|dir| !dir.is_empty()) {
+            return Mnist::open(PathBuf::from(dir));
+        }
+        let home = env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+        let cache = env::var_os("XDG_CACHE_HOME")
+            .filter(|cache| !cache.is_empty())
+            .map(PathBuf::from)
+            .or_else(|| home.as_ref().map(|home| home.join(".cache")));
+        let own = cache.map(|cache| cache.join("lenet/mnist"));
+
+        let mut searched =
+            vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("data/mnist"), "data".into()];
+        searched.extend(home.map(|home| home.join(".cache/paddle/dataset/mnist")));
+        searched.extend(own.clone());
+        match searched.iter().find(|dir| folder_of(dir).is_some()) {
+            Some(dir) => Mnist::open(dir),
+            None => Mnist::download_where_allowed(own, searched),
+        }
+    }
+
+    #[cfg(any())]
+    fn download_where_allowed(_: Option<PathBuf>, searched: Vec<PathBuf>) -> Result<Mnist> {
+        Err(Error::MnistNotFound { searched })
+    }
+
+    /// Reads the four files in `dir`, gzipped or not: in itself, in `MNIST/raw` (torchvision's layout) or in `mnist`
+    /// (Paddle's).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MnistNotFound`] where they are not there; [`Error::Io`] where one can't be read; [`Error::Malformed`] where
+    /// one is not what it should be.
+    pub fn open(dir: impl AsRef<Path>) -> Result<Mnist> {
+        let dir = dir.as_ref();
+        let folder =
+            folder_of(dir).ok_or_else(|| Error::MnistNotFound { searched: layouts(dir).into() })?;
+        let [train, test] = NAMES.map(|names| names.map(|name| file_in(&folder, name)));
+        thread::scope(|scope| {
+            let test = scope.spawn(|| read(&test));
+            let train = read(&train);
+            let test = test.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            Ok(Mnist { train: train?, test: test? })
+        })
+    }
+}
+
+/// Where the files may lie in a folder that somebody names.
+fn layouts(dir: &Path) -> [PathBuf; 4] {
+    [dir.into(), dir.join("MNIST/raw"), dir.join("raw"), dir.join("mnist")]
+}
+
+/// The folder, of those in which they may lie, that has all four files.
+fn folder_of(dir: &Path) -> Option<PathBuf> {
+    layouts(dir)
+        .into_iter()
+        .find(|folder| NAMES.iter().flatten().all(|name| file_in(folder, name).exists()))
+}
+
+/// The file of that name, gzipped where it is not there as it is.
+fn file_in(folder: &Path, name: &str) -> PathBuf {
+    let raw = folder.join(name);
+    if raw.exists() { raw } else { folder.join(format!("{name}.gz")) }
+}
+
+/// Reads images and labels and resizes the images.
+fn read([images_path, labels_path]: &[PathBuf; 2]) -> Result<Dataset> {
+    let images = Idx::read(images_path)?;
+    let labels = Idx::read(labels_path)?;
+    let malformed = |path: &Path, reason| Err(Error::malformed(path, "MNIST", reason));
+    let [n, FROM, FROM] = images.sizes[..] else {
+        return malformed(images_path, format!("sizes {:?}, not [n, 28, 28]", images.sizes));
+    };
+    if n == 0 {
+        return malformed(images_path, "it has no images".into());
+    }
+    if labels.sizes != [n] {
+        return malformed(labels_path, format!("sizes {:?} for {n} images", labels.sizes));
+    }
+    if let Some(at) = labels.numbers.iter().position(|&label| label > 9) {
+        return malformed(labels_path, format!("label {at} is {}, not 0 to 9", labels.numbers[at]));
+    }
+    let mut pixels = vec![0; n * TO * TO];
+    let (from, _) = images.numbers.as_chunks::<{ FROM * FROM }>();
+    let (to, _) = pixels.as_chunks_mut::<{ TO * TO }>();
+    for (from, to) in from.iter().zip(to) {
+        resize(from, to);
+    }
+    let size = [n as i64, TO as i64, TO as i64];
+    Dataset::new(
+        Tensor::f_from_data_size(&pixels, &size, Kind::Uint8)?,
+        Tensor::f_from_slice(&labels.numbers)?.to_kind(Kind::Int64),
+    )
+}
+impl Mnist {
+    fn download_where_allowed(_: Option<PathBuf>, searched: Vec<PathBuf>) -> Result<Mnist> {
+        Err(Error::MnistNotFound { searched })
+    }
+}

@@ -1,0 +1,31 @@
+use tch::{Tensor, nn::VarStore, no_grad_guard};
+
+/// A network's parameters in one buffer, in the order of the `state_dict`; the variables of its `VarStore` are views of it.
+/// So an optimizer step or a checkpoint touches one tensor, and the network sees it.
+#[derive(Debug)]
+pub(crate) struct Parameters {
+    /// All values: `f32` `[61,750]`.
+    pub flat: Tensor,
+    /// The variables, in the order of the `state_dict`.
+    pub variables: Vec<Tensor>,
+}
+
+impl Parameters {
+    /// Moves the variables of `vs` into one buffer, on the device that they are on.
+    pub fn flatten(vs: &VarStore) -> Parameters {
+        let _no_grad = no_grad_guard();
+        let mut variables = vs.trainable_variables();
+        let flat = concatenate(&variables);
+        let sizes: Vec<_> = variables.iter().map(|variable| variable.numel() as i64).collect();
+        for (variable, values) in variables.iter_mut().zip(flat.split_with_sizes(sizes, 0)) {
+            variable.set_data(&values.view_as(variable));
+        }
+        Parameters { flat, variables }
+    }
+}
+
+/// The tensors' values one after the other: `[total]`.
+pub(super) fn concatenate(tensors: &[Tensor]) -> Tensor {
+    let flat: Vec<_> = tensors.iter().map(|tensor| tensor.reshape([-1])).collect();
+    Tensor::cat(&flat, 0)
+}

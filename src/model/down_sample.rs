@@ -1,0 +1,83 @@
+use super::init::{self, Init};
+use tch::{Tensor, nn};
+
+/// The window of a [`DownSample`]'s average pooling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DownSampleConfig {
+    /// Height and width of the window, in pixels.
+    pub kernel_size: i64,
+    /// From one window to the next, in pixels.
+    pub stride: i64,
+}
+
+impl Default for DownSampleConfig {
+    /// A window of 2 and a stride of 2: each map shrinks to half its height and width.
+    fn default() -> Self {
+        DownSampleConfig { kernel_size: 2, stride: 2 }
+    }
+}
+
+/// Sub-sampling as in LeNet-5's S2 and S4: the average over each window, times a learned scale, plus a learned bias, one of
+/// each for each channel.
+///
+/// `y[c] = weight[c] · avg_pool2d(x[c], kernel_size, stride) + bias[c]`
+///
+/// | | shape |
+/// |---|---|
+/// | input | `[n, channels, h, w]` |
+/// | output | `[n, channels, h', w']`, each side by [`pool_output_size`](crate::pool_output_size) |
+/// | `weight`, `bias` | `[channels]` each: 2 · channels parameters |
+///
+/// ```
+/// use lenet::{DownSample, DownSampleConfig};
+/// use lenet::tch::{Device, Kind, Tensor, nn, nn::Module};
+///
+/// let vs = nn::VarStore::new(Device::Cpu);
+/// let down_sample = DownSample::new(&vs.root(), 6, DownSampleConfig::default());
+/// let maps = down_sample.forward(&Tensor::ones([1, 6, 28, 28], (Kind::Float, Device::Cpu)));
+/// assert_eq!(maps.size(), [1, 6, 14, 14]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Source: the post's class of the same name, which goes over the channels in a loop; the paper's section II.B.
+#[derive(Debug)]
+pub struct DownSample {
+    weight: Tensor,
+    bias: Tensor,
+    config: DownSampleConfig,
+}
+
+impl DownSample {
+    /// The parameters `weight` and `bias` under `vs`, both drawn from N(0, 1).
+    pub fn new(vs: &nn::Path, channels: i64, config: DownSampleConfig) -> DownSample {
+        let _generator = init::generator();
+        DownSample::with_init(vs, channels, config, Init::PyTorch)
+    }
+
+    pub(super) fn with_init(
+        vs: &nn::Path,
+        channels: i64,
+        config: DownSampleConfig,
+        init: Init,
+    ) -> DownSample {
+        let (weight, bias) = init.down_sample(channels);
+        DownSample {
+            weight: vs.add("weight", weight.to_device(vs.device()), true),
+            bias: vs.add("bias", bias.to_device(vs.device()), true),
+            config,
+        }
+    }
+}
+
+impl nn::Module for DownSample {
+    /// # Panics
+    ///
+    /// Where the input is not `[n, channels, h, w]` with a height and width of `kernel_size` or more.
+    fn forward(&self, xs: &Tensor) -> Tensor {
+        let DownSampleConfig { kernel_size, stride } = self.config;
+        // Not avg_pool2d_default, which sums: it passes a divisor of 1.
+        xs.avg_pool2d([kernel_size; 2], [stride; 2], [0; 2], false, true, None)
+            * self.weight.view([-1, 1, 1])
+            + self.bias.view([-1, 1, 1])
+    }
+}

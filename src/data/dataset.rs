@@ -1,4 +1,5 @@
 use crate::{Error, Result};
+use image::GrayImage;
 use tch::{Device, Kind, Tensor};
 
 /// Images and their labels, in memory as bytes; batches become `f32` when they are gathered.
@@ -76,6 +77,34 @@ impl Dataset {
     /// All pixels: `u8` `[n, 32, 32]`.
     pub fn pixels(&self) -> Tensor {
         self.pixels.shallow_clone()
+    }
+
+    /// The first `n` images, or all where there are fewer; one at least. The memory is shared.
+    pub fn first(&self, n: usize) -> Dataset {
+        let n = n.clamp(1, self.len()) as i64;
+        Dataset {
+            pixels: self.pixels.narrow(0, 0, n),
+            labels: self.labels.narrow(0, 0, n),
+            white: self.white.shallow_clone(),
+        }
+    }
+
+    /// Image `index`, 32x32, as a picture.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] where there is no such image.
+    pub fn image(&self, index: usize) -> Result<GrayImage> {
+        if index >= self.len() {
+            return Err(Error::invalid(
+                "index",
+                format!("0 to {}", self.len() - 1),
+                index.to_string(),
+            ));
+        }
+        let pixels = Vec::try_from(self.pixels.get(index as i64).reshape([-1]))?;
+        GrayImage::from_raw(32, 32, pixels)
+            .ok_or_else(|| Error::invalid("pixels", "32x32", format!("{:?}", self.pixels.size())))
     }
 
     /// The same set on another device; on its own, the same memory.

@@ -74,6 +74,15 @@ pub enum Error {
         got: String,
     },
 
+    /// libtorch finds no such device.
+    #[error("{}", no_device(device, *cuda_devices))]
+    NoDevice {
+        /// The device that was asked for.
+        device: tch::Device,
+        /// How many CUDA devices libtorch finds.
+        cuda_devices: i64,
+    },
+
     /// The loss of a batch became infinite or NaN, and training stopped. The weights have been spoilt by then: start from
     /// saved ones, with a lower learning rate.
     #[error(
@@ -119,6 +128,20 @@ impl fmt::Display for StateDictMismatch {
             write!(f, "; {name}: expected {expected}, got {got}")?;
         }
         Ok(())
+    }
+}
+
+fn no_device(device: &tch::Device, cuda_devices: i64) -> String {
+    let name = match device {
+        tch::Device::Cuda(index) => format!("cuda:{index}"),
+        other => format!("{other:?}"),
+    };
+    match cuda_devices {
+        0 => format!(
+            "no device {name}: libtorch finds no CUDA device. Look whether nvidia-smi lists a GPU, and whether libtorch has \
+             its CUDA libraries (build-notes.md, `CUDA`); or train on the CPU"
+        ),
+        n => format!("no device {name}: libtorch finds {n} CUDA devices, cuda:0 to cuda:{}", n - 1),
     }
 }
 

@@ -58,16 +58,9 @@ impl TrainConfig {
             return Err(Error::invalid("learning_rate", "a number above 0", got));
         }
         match self.device {
-            Device::Cuda(index) if (index as i64) >= Cuda::device_count() => Err(Error::invalid(
-                "device",
-                match Cuda::device_count() {
-                    0 => "one that libtorch finds, and it finds no CUDA device: look whether nvidia-smi lists a GPU, \
-                         and whether libtorch has its CUDA libraries (build-notes.md, `CUDA`)"
-                        .to_string(),
-                    n => format!("a CUDA device from 0 to {}", n - 1),
-                },
-                format!("cuda:{index}"),
-            )),
+            Device::Cuda(index) if index as i64 >= Cuda::device_count() => {
+                Err(Error::NoDevice { device: self.device, cuda_devices: Cuda::device_count() })
+            }
             _ => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! LeNet-5 on libtorch.
+#![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 

@@ -1,0 +1,151 @@
+//! Runs the examples as a user does and reads what they print.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+/// An example's program. `cargo test` builds the examples before it runs a test, beside the tests' folder.
+fn example(name: &str) -> Command {
+    let deps = env::current_exe().unwrap();
+    let profile = deps.ancestors().nth(2).unwrap();
+    let program: PathBuf = profile.join("examples").join(name);
+    assert!(program.exists(), "{} is missing: cargo build --examples", program.display());
+    let mut command = Command::new(program);
+    // As plain cargo leaves them: the program has to find its libraries by itself.
+    command.env_remove("LD_LIBRARY_PATH").env_remove("LIBTORCH").stdin(Stdio::null());
+    command
+}
+
+fn run(command: &mut Command) -> (Output, String, String) {
+    let output = command.output().unwrap();
+    let [out, err] = [&output.stdout, &output.stderr].map(|s| String::from_utf8_lossy(s).into());
+    (output, out, err)
+}
+
+/// A number with six decimals.
+fn six_decimals(text: &str) -> f64 {
+    let (_, decimals) = text.split_once('.').unwrap_or_else(|| panic!("no decimals in {text}"));
+    assert_eq!(decimals.len(), 6, "{text}");
+    text.parse().unwrap()
+}
+
+/// The loss and accuracy of `Train Loss: …, Acc: …`.
+fn loss_and_accuracy(line: &str, title: &str) -> (f64, f64) {
+    let figures = line.strip_prefix(&format!("{title} Loss: ")).unwrap_or_else(|| panic!("{line}"));
+    let (loss, accuracy) = figures.split_once(", Acc: ").unwrap_or_else(|| panic!("{line}"));
+    (six_decimals(loss), six_decimals(accuracy))
+}
+
+#[test]
+fn train_mnist_prints_what_the_post_prints() {
+    let args = ["--epochs", "2", "--batch-size", "500", "--device", "cpu", "--threads", "2"];
+    let (output, out, err) = run(example("train_mnist").args(args));
+    assert!(output.status.success(), "{err}");
+
+    let rest = out.strip_prefix("train_data:60000, test_data:10000\n").unwrap();
+    let rest = rest.strip_prefix(include_str!("golden/summary_pytorch.txt")).unwrap();
+    let lines: Vec<_> = rest.lines().collect();
+    assert_eq!(lines.len(), 7, "{rest}");
+    assert_eq!([lines[0], lines[3], lines[6]], ["epoch 1", "epoch 2", "End of the training"]);
+    let (_, first) = loss_and_accuracy(lines[1], "Train");
+    let (loss, second) = loss_and_accuracy(lines[4], "Train");
+    assert!(first > 0.5 && second > first, "{rest}");
+    // The post's loss: about the mean loss divided by the batch size.
+    assert!(loss < 1.0 / 500.0, "{rest}");
+    let (_, test) = loss_and_accuracy(lines[5], "Test");
+    assert!(test > 0.85, "{rest}");
+    // No terminal: no bar, and a line for each epoch.
+    assert_eq!(err.matches("images/s").count(), 2, "{err}");
+}
+
+#[test]
+fn train_mnist_repeats_itself() {
+    let train = |seed: &str| {
+        let args = ["--dry-run", "--device", "cpu", "--threads", "1", "--seed", seed];
+        run(example("train_mnist").args(args)).1
+    };
+    assert_eq!(train("5"), train("5"));
+    assert_ne!(train("5"), train("6"));
+}
+
+#[test]
+fn train_mnist_follows_the_paddle_recipe() {
+    let args = ["--dry-run", "--recipe", "paddle", "--device", "cpu"];
+    let (output, out, err) = run(example("train_mnist").args(args));
+    assert!(output.status.success(), "{err}");
+    // One batch of 64: each answer counts 1/64.
+    let line = out.lines().find(|line| line.starts_with("Train Loss")).unwrap();
+    let (_, accuracy) = loss_and_accuracy(line, "Train");
+    assert!((accuracy * 64.0 - (accuracy * 64.0).round()).abs() < 1e-3, "{line}");
+}
+
+#[test]
+fn train_mnist_shows_a_sample() {
+    let dir = tempfile::tempdir().unwrap();
+    let (output, out, err) = run(example("train_mnist").args(["--show", "3"]).current_dir(&dir));
+    assert!(output.status.success(), "{err}");
+    assert!(out.ends_with("sample-3.png: label 1\n"), "{out}");
+    let image = image::open(dir.path().join("sample-3.png")).unwrap();
+    assert_eq!((image.width(), image.height()), (32, 32));
+}
+
+#[test]
+fn train_mnist_refuses_what_makes_no_sense() {
+    let somewhere = tempfile::tempdir().unwrap();
+    let file = somewhere.path().join("a file");
+    fs::write(&file, "x").unwrap();
+    let (file, missing) =
+        (file.to_str().unwrap(), somewhere.path().join("missing/model.safetensors"));
+    for (args, expected) in [
+        (&["--device", "gpu"][..], &["auto, cpu, cuda or cuda:N"][..]),
+        (&["--device", "cuda:x"], &["auto, cpu, cuda or cuda:N"]),
+        (&["--device", "cuda:99"], &["cuda:99", "libtorch finds"]),
+        (&["--recipe", "keras"], &["pytorch", "paddle"]),
+        (&["--threads", "0"], &["0"]),
+        (&["--batch-size", "0"], &["batch_size", "1 or more"]),
+        (&["--batch-size", "many"], &["many"]),
+        (&["--lr", "nan"], &["learning_rate"]),
+        (&["--lr=-1"], &["learning_rate"]),
+        (&["--show", "60000"], &["0 to 59999"]),
+        (&["--data", "/nowhere"], &["/nowhere", "no MNIST files"]),
+        (&["--data", file], &["no MNIST files"]),
+        (&["--save-model", missing.to_str().unwrap()], &["missing"]),
+        (&["--save-model", "model.xyz"], &["model.xyz", "safetensors"]),
+        (&["--epoch"], &["--epochs"]),
+    ] {
+        let (output, out, err) = run(example("train_mnist").args(args));
+        assert!(!output.status.success(), "{args:?} was taken");
+        for expected in expected {
+            assert!(err.contains(expected), "{args:?}: {err}");
+        }
+        assert!(!err.contains("panicked"), "{args:?}: {err}");
+        assert!(!out.contains("epoch 1"), "{args:?}: it trained first");
+    }
+}
+
+/// `train_mnist | head -1`.
+#[test]
+fn train_mnist_ends_quietly_when_nobody_reads() {
+    let mut child = example("train_mnist")
+        .args(["--dry-run", "--device", "cpu"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && err.is_empty(), "{}: {err}", output.status);
+}
+
+#[test]
+fn train_mnist_finds_the_data_that_lenet_data_names() {
+    let (output, _, err) =
+        run(example("train_mnist").arg("--dry-run").env("LENET_DATA", "/nowhere"));
+    assert!(!output.status.success() && err.contains("/nowhere"), "{err}");
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/mnist");
+    let (output, _, err) = run(example("train_mnist").arg("--dry-run").env("LENET_DATA", data));
+    assert!(output.status.success(), "{err}");
+}

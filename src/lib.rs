@@ -10,6 +10,8 @@ mod train;
 pub mod weights;
 
 pub use data::{Dataset, Idx, Mnist};
+#[cfg(feature = "download")]
+pub use data::{Download, DownloadProgress};
 pub use engine::Engine;
 pub use error::{Error, Result, StateDictMismatch};
 pub use image;

@@ -83,24 +83,26 @@ fn run(args: Args) -> Result<()> {
         device: args.device,
         ..recipe
     };
+    let mut epochs = config.epochs;
+    let batch_size = config.batch_size;
+    let mut trainer = Trainer::new(config)?;
     let mut mnist = load(args.data)?;
     let mut out = io::stdout();
     writeln!(out, "train_data:{}, test_data:{}", mnist.train.len(), mnist.test.len())?;
     if let Some(index) = args.show {
         return show(&mnist, index);
     }
-    let mut epochs = config.epochs;
     if args.dry_run {
         epochs = epochs.min(1);
-        mnist.train = mnist.train.first(config.batch_size);
-        mnist.test = mnist.test.first(config.batch_size);
+        mnist.train = mnist.train.first(batch_size);
+        mnist.test = mnist.test.first(batch_size);
     }
     write!(out, "{}", lenet::summary([1, 32, 32]))?;
 
-    let mut trainer = Trainer::new(config)?;
     for epoch in 1..=epochs {
         writeln!(out, "epoch {epoch}")?;
-        let bar = progress_bar(mnist.train.len());
+        let bar = progress_bar("{bar:40} {pos}/{len} images, {per_sec}, {eta} left");
+        bar.set_length(mnist.train.len() as u64);
         let start = Instant::now();
         let train =
             trainer.train_epoch_with(&mnist.train, |at| bar.set_position(at.samples as u64))?;
@@ -126,10 +128,17 @@ fn run(args: Args) -> Result<()> {
 }
 
 fn load(dir: Option<PathBuf>) -> Result<Mnist> {
-    match dir {
-        Some(dir) => Ok(Mnist::open(dir)?),
-        None => Ok(Mnist::find()?),
+    if let Some(dir) = dir {
+        return Ok(Mnist::open(dir)?);
     }
+    let bar = progress_bar("{msg}: {bar:40} {bytes}/{total_bytes}, {eta} left");
+    let mnist = Mnist::find_with(|at| {
+        bar.set_message(at.file);
+        at.total.inspect(|&total| bar.set_length(total));
+        bar.set_position(at.received);
+    })?;
+    bar.finish_and_clear();
+    Ok(mnist)
 }
 
 /// The post's look at one sample.
@@ -143,14 +152,12 @@ fn show(mnist: &Mnist, index: usize) -> Result<()> {
 }
 
 /// On stderr, where that is a terminal.
-fn progress_bar(images: usize) -> ProgressBar {
+fn progress_bar(template: &str) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} images, {per_sec}, {eta} left");
-    let bar = ProgressBar::new(images as u64);
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar
+    let style = ProgressStyle::with_template(template);
+    ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 fn device(name: &str) -> Result<Device, String> {

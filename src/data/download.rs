@@ -1,5 +1,6 @@
 //! MNIST's files from the mirrors.
 
+use super::mnist::NAMES;
 use crate::{Error, Result};
 use flate2::read::MultiGzDecoder;
 use reqwest::{Client, Response, StatusCode, header};
@@ -32,22 +33,22 @@ pub(super) struct File {
 /// The training set's images and labels, then the test set's.
 pub(super) const FILES: [File; 4] = [
     File {
-        name: "train-images-idx3-ubyte",
+        name: NAMES[0][0],
         len: 47_040_016,
         sha256: "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     },
     File {
-        name: "train-labels-idx1-ubyte",
+        name: NAMES[0][1],
         len: 60_008,
         sha256: "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
     },
     File {
-        name: "t10k-images-idx3-ubyte",
+        name: NAMES[1][0],
         len: 7_840_016,
         sha256: "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     },
     File {
-        name: "t10k-labels-idx1-ubyte",
+        name: NAMES[1][1],
         len: 10_008,
         sha256: "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     },

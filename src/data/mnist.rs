@@ -28,7 +28,7 @@ pub struct Mnist {
 }
 
 /// Images and labels of the training set, then of the test set, as they have been named since 1998.
-const NAMES: [[&str; 2]; 2] = [
+pub(super) const NAMES: [[&str; 2]; 2] = [
     ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"],
     ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"],
 ];
@@ -38,7 +38,7 @@ impl Mnist {
     ///
     /// 1. the folder that the variable `LENET_DATA` names, and no other where it is set;
     /// 2. `data/mnist` of the checkout that this crate was built from;
-    /// 3. `data` here, where torchvision puts `MNIST/raw` by its examples' habit;
+    /// 3. `data` in the current folder, where programs with torchvision keep `MNIST/raw`;
     /// 4. `~/.cache/paddle/dataset/mnist`, where Paddle puts it;
     /// 5. `$XDG_CACHE_HOME/lenet/mnist` or `~/.cache/lenet/mnist`, which is downloaded to where there is none (feature
     ///    `download`).
@@ -48,29 +48,42 @@ impl Mnist {
     /// [`Error::MnistNotFound`] where there is no copy; otherwise as [`open`](Mnist::open): a copy that is damaged is not
     /// passed over.
     pub fn find() -> Result<Mnist> {
-        if let Some(dir) = env::var_os("LENET_DATA").filter(|dir| !dir.is_empty()) {
-            return Mnist::open(PathBuf::from(dir));
-        }
-        let home = env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
-        let cache = env::var_os("XDG_CACHE_HOME")
-            .filter(|cache| !cache.is_empty())
-            .map(PathBuf::from)
-            .or_else(|| home.as_ref().map(|home| home.join(".cache")));
-        let own = cache.map(|cache| cache.join("lenet/mnist"));
-
-        let mut searched =
-            vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("data/mnist"), "data".into()];
-        searched.extend(home.map(|home| home.join(".cache/paddle/dataset/mnist")));
-        searched.extend(own.clone());
-        match searched.iter().find(|dir| folder_of(dir).is_some()) {
-            Some(dir) => Mnist::open(dir),
-            None => Mnist::download_where_allowed(own, searched),
+        #[cfg(feature = "download")]
+        return Mnist::find_with(|_| ());
+        #[cfg(not(feature = "download"))]
+        match search() {
+            Found::At(dir) => Mnist::open(dir),
+            Found::Nowhere { searched, .. } => Err(Error::MnistNotFound { searched }),
         }
     }
 
-    #[cfg(any())]
-    fn download_where_allowed(_: Option<PathBuf>, searched: Vec<PathBuf>) -> Result<Mnist> {
-        Err(Error::MnistNotFound { searched })
+    /// [`find`](Mnist::find), telling `on_progress` how far the download has come, where there is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`find`](Mnist::find) and [`Download::fetch`](crate::Download::fetch).
+    #[cfg(feature = "download")]
+    pub fn find_with(on_progress: impl FnMut(crate::DownloadProgress)) -> Result<Mnist> {
+        match search() {
+            Found::At(dir) => Mnist::open(dir),
+            Found::Nowhere { cache: Some(dir), .. } => {
+                crate::Download::default().fetch(&dir, on_progress)?;
+                Mnist::open(dir)
+            }
+            Found::Nowhere { cache: None, searched } => Err(Error::MnistNotFound { searched }),
+        }
+    }
+
+    /// Fetches the four files into `dir`, where they are not there yet, and reads them. [`Download`](crate::Download) says
+    /// how, and can tell how far it has come.
+    ///
+    /// # Errors
+    ///
+    /// As [`Download::fetch`](crate::Download::fetch) and [`open`](Mnist::open).
+    #[cfg(feature = "download")]
+    pub fn download(dir: impl AsRef<Path>) -> Result<Mnist> {
+        crate::Download::default().fetch(&dir, |_| ())?;
+        Mnist::open(dir)
     }
 
     /// Reads the four files in `dir`, gzipped or not: in itself, in `MNIST/raw` (torchvision's layout) or in `mnist`
@@ -91,6 +104,36 @@ impl Mnist {
             let test = test.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             Ok(Mnist { train: train?, test: test? })
         })
+    }
+}
+
+/// Whether there is a copy.
+enum Found {
+    At(PathBuf),
+    /// `cache` is where this crate keeps its own.
+    Nowhere {
+        cache: Option<PathBuf>,
+        searched: Vec<PathBuf>,
+    },
+}
+
+/// Looks where [`Mnist::find`] says.
+fn search() -> Found {
+    let variable = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some(dir) = variable("LENET_DATA") {
+        return Found::At(dir);
+    }
+    let home = variable("HOME");
+    let user_cache = variable("XDG_CACHE_HOME").or_else(|| Some(home.as_ref()?.join(".cache")));
+    let cache = user_cache.map(|cache| cache.join("lenet/mnist"));
+
+    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/mnist");
+    let mut searched = vec![checkout, "data".into()];
+    searched.extend(home.map(|home| home.join(".cache/paddle/dataset/mnist")));
+    searched.extend(cache.clone());
+    match searched.iter().find(|dir| folder_of(dir).is_some()) {
+        Some(dir) => Found::At(dir.clone()),
+        None => Found::Nowhere { cache, searched },
     }
 }
 
@@ -140,9 +183,4 @@ fn read([images_path, labels_path]: &[PathBuf; 2]) -> Result<Dataset> {
         Tensor::f_from_data_size(&pixels, &size, Kind::Uint8)?,
         Tensor::f_from_slice(&labels.numbers)?.to_kind(Kind::Int64),
     )
-}
-impl Mnist {
-    fn download_where_allowed(_: Option<PathBuf>, searched: Vec<PathBuf>) -> Result<Mnist> {
-        Err(Error::MnistNotFound { searched })
-    }
 }

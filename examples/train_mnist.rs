@@ -1,9 +1,13 @@
 //! The post's program: trains LeNet on MNIST and prints, epoch by epoch, what the post prints.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use lenet::{Mnist, TrainConfig, Trainer, tch, tch::Device, weights};
+use lenet::{
+    Mnist, TrainConfig, Trainer, tch,
+    tch::Device,
+    weights::{self, Form},
+};
 use std::{
     io::{self, ErrorKind, IsTerminal, Write},
     path::PathBuf,
@@ -83,6 +87,14 @@ fn run(args: Args) -> Result<()> {
         device: args.device,
         ..recipe
     };
+    if let Some(path) = &args.save_model {
+        // Not after ten epochs.
+        Form::of_path(path)?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            bail!("--save-model {}: there is no folder {}", path.display(), folder.display());
+        }
+    }
     let mut epochs = config.epochs;
     let batch_size = config.batch_size;
     let mut trainer = Trainer::new(config)?;

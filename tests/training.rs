@@ -1,6 +1,6 @@
 //! The trainer: what it counts, that it repeats itself, and how it stops.
 
-use lenet::tch::{Device, Kind, Tensor, no_grad_guard};
+use lenet::tch::{self, Device, Kind, Tensor, no_grad_guard};
 use lenet::{Dataset, Engine, Error, Init, Mnist, TrainConfig, Trainer};
 
 fn mnist() -> Mnist {
@@ -8,6 +8,8 @@ fn mnist() -> Mnist {
 }
 
 fn config() -> TrainConfig {
+    // The tests run side by side: threads that wait for each other by spinning would stand in each other's way.
+    tch::set_num_threads(1);
     TrainConfig { device: Device::Cpu, ..TrainConfig::pytorch() }
 }
 

@@ -1,0 +1,91 @@
+use std::{fmt, path::Path};
+
+use super::{archive, npz, paddle, safetensors, torch};
+use crate::{Error, Result};
+
+/// The forms that weights are kept in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Form {
+    /// `.safetensors`, which every framework reads and which alone keeps metadata.
+    Safetensors,
+    /// `.pt`, `.pth`, `.bin`: what `torch.save` writes.
+    Torch,
+    /// `.npz`: what `numpy.savez` writes.
+    Npz,
+    /// `.pdparams`: what `paddle.save` writes.
+    Paddle,
+}
+
+/// What [`Error::UnknownForm`] lists.
+const KNOWN: &str = ".safetensors, .pt, .pth, .bin, .npz, .pdparams";
+
+impl Form {
+    /// The form that the extension of `path` stands for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownForm`] if it stands for none, or there is none.
+    pub fn of_path(path: impl AsRef<Path>) -> Result<Form> {
+        let path = path.as_ref();
+        let extension =
+            path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+        match extension.as_deref() {
+            Some("safetensors") => Ok(Form::Safetensors),
+            Some("pt" | "pth" | "bin") => Ok(Form::Torch),
+            Some("npz") => Ok(Form::Npz),
+            Some("pdparams") => Ok(Form::Paddle),
+            other => Err(Error::UnknownForm {
+                path: path.to_owned(),
+                got: other.map_or("no extension".into(), |extension| format!(".{extension}")),
+                known: KNOWN,
+            }),
+        }
+    }
+
+    /// The form that `bytes`, a whole file, are of, as far as can be told without reading it.
+    pub fn of_bytes(bytes: &[u8]) -> Option<Form> {
+        if bytes.starts_with(archive::MAGIC) {
+            let names = archive::Archive::open(bytes).ok();
+            match names
+                .is_some_and(|archive| archive.names().all(|name| name.ends_with(npz::SUFFIX)))
+            {
+                true => Some(Form::Npz),
+                false => Some(Form::Torch),
+            }
+        } else if torch::is_legacy(bytes) {
+            Some(Form::Torch)
+        } else if paddle::is_pickle(bytes) {
+            Some(Form::Paddle)
+        } else if safetensors::has_header(bytes) {
+            Some(Form::Safetensors)
+        } else {
+            None
+        }
+    }
+
+    /// The [`Error::UnknownForm`] of a file that is of no form.
+    pub(super) fn unknown(path: &Path, bytes: &[u8]) -> Error {
+        let got = match bytes.get(..bytes.len().min(8)) {
+            None | Some([]) => "it is empty".into(),
+            Some(start) => format!("it begins with {:?}", start.escape_ascii().to_string()),
+        };
+        Error::UnknownForm { path: path.to_owned(), got, known: KNOWN }
+    }
+
+    /// The name that messages use.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Form::Safetensors => "safetensors",
+            Form::Torch => "torch.save",
+            Form::Npz => "npz",
+            Form::Paddle => "paddle.save",
+        }
+    }
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}

@@ -1,0 +1,421 @@
+//! What `torch.save` writes.
+//!
+//! Since PyTorch 1.6 a zip of `data.pkl`, a pickle in which each tensor names a storage, and of the storages as
+//! `data/0`, `data/1`, …, all in one folder; before that (`_use_new_zipfile_serialization=False`) four pickles behind each
+//! other (a magic number, a version, the machine's byte order, the object), the storages' names, and the storages.
+//!
+//! In both a tensor is a view of its storage: an offset, a shape and strides. Several may share one.
+
+use std::collections::{HashMap, HashSet, hash_map::Entry};
+
+use tch::Tensor;
+
+use super::{
+    StateDict,
+    archive::{Archive, ArchiveWriter},
+    dtype::{Dtype, element_count, not_floating},
+    fault::{Fault, Parsed},
+    pickle::{Global, Node, Object, Pickle, Pickler, find_state_dict},
+    state_dict::to_bytes,
+};
+
+const ORDERED_DICT: Global<'static> = ("collections", "OrderedDict");
+const TENSOR: Global<'static> = ("torch._utils", "_rebuild_tensor_v2");
+const PARAMETER: Global<'static> = ("torch._utils", "_rebuild_parameter");
+
+/// All that a state_dict, an optimizer's state beside it and the pickles before a legacy file's storages name.
+const ALLOWED: [Global<'static>; 16] = [
+    ORDERED_DICT,
+    TENSOR,
+    PARAMETER,
+    ("torch", "Size"),
+    ("torch", "HalfStorage"),
+    ("torch", "BFloat16Storage"),
+    ("torch", "FloatStorage"),
+    ("torch", "DoubleStorage"),
+    ("torch", "LongStorage"),
+    ("torch", "IntStorage"),
+    ("torch", "ShortStorage"),
+    ("torch", "CharStorage"),
+    ("torch", "ByteStorage"),
+    ("torch", "BoolStorage"),
+    ("torch", "ComplexFloatStorage"),
+    ("torch", "ComplexDoubleStorage"),
+];
+
+/// The integer 0x1950a86a20f9469cfc6c as a legacy file's first pickle holds it.
+const LEGACY_MAGIC: &[u8] = b"\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
+
+/// Behind the magic number.
+const LEGACY_VERSION: i64 = 1001;
+
+/// What the tensors of a file may come to as f32, per byte of the file. Converting f16 doubles, tensors that share a
+/// storage multiply; a tensor expanded over a few elements could come to anything.
+const EXPANDED_PER_BYTE: usize = 8;
+
+/// What wrapping a model puts before its names: `nn.DataParallel`, `torch.compile`.
+const PREFIXES: [&str; 2] = ["module.", "_orig_mod."];
+
+/// Whether `bytes` begin with a legacy file's magic number.
+pub(super) fn is_legacy(bytes: &[u8]) -> bool {
+    // Before the number: the protocol, perhaps a frame, and the instruction with its length.
+    let start = bytes.get(..bytes.len().min(32)).unwrap_or_default();
+    start.first() == Some(&0x80)
+        && start.windows(LEGACY_MAGIC.len()).any(|window| window == LEGACY_MAGIC)
+}
+
+pub(super) fn read(bytes: &[u8]) -> Parsed<StateDict> {
+    if is_legacy(bytes) { read_legacy(bytes) } else { read_zip(bytes) }
+}
+
+fn read_zip(bytes: &[u8]) -> Parsed<StateDict> {
+    let archive = Archive::open(bytes)?;
+    let root = folder(&archive)?;
+    if archive.size(&format!("{root}constants.pkl")).is_some() {
+        return Err(
+            "a TorchScript archive; save the state_dict: torch.save(net.state_dict(), path)".into(),
+        );
+    }
+    match archive.read(&format!("{root}byteorder")).as_deref() {
+        Ok(b"big") => return Err("it is big-endian, which is not read".into()),
+        Ok(b"little") => {}
+        // Older than PyTorch 2.1, which first wrote the record.
+        Err(_) if archive.size(&format!("{root}byteorder")).is_none() => {}
+        _ => return Err("its byteorder is neither little nor big".into()),
+    }
+    let pickled = archive.read(&format!("{root}data.pkl"))?;
+    let pickle = whole_pickle(&pickled)?;
+
+    let mut used = HashSet::new();
+    for id in pickle.persistent() {
+        used.insert(format!("{root}data/{}", StorageId::parse(id)?.key));
+    }
+    let prefix = format!("{root}data/");
+    if let Some(orphan) =
+        archive.names().find(|name| name.starts_with(&prefix) && !used.contains(*name))
+    {
+        return Err(format!("no tensor belongs to {orphan}").into());
+    }
+    state_dict(&pickle, bytes.len(), |storage| {
+        let name = format!("{prefix}{}", storage.key);
+        match archive.size(&name) {
+            Some(size) if size == storage.size()? as u64 => storage.tensor(&archive.read(&name)?),
+            Some(size) => Err(format!("{name} is {size} bytes, not {}", storage.size()?).into()),
+            None => Err(format!("there is no {name}").into()),
+        }
+    })
+}
+
+/// The folder in the archive that everything is in, with the slash behind it.
+fn folder<'a>(archive: &'a Archive<'_>) -> Parsed<&'a str> {
+    let mut folders = archive
+        .names()
+        .filter_map(|name| name.strip_suffix("data.pkl"))
+        .filter(|folder| folder.is_empty() || folder.ends_with('/'));
+    match (folders.next(), folders.next()) {
+        (Some(folder), None) => Ok(folder),
+        (None, _) => Err("a zip with neither a data.pkl nor .npy files alone".into()),
+        (Some(_), Some(_)) => Err("a zip with more than one data.pkl".into()),
+    }
+}
+
+fn read_legacy(bytes: &[u8]) -> Parsed<StateDict> {
+    let mut rest = bytes;
+    let mut next = || -> Parsed<Pickle<'_>> {
+        let pickle =
+            Pickle::read(rest, &ALLOWED).map_err(|fault| fault.at(bytes.len() - rest.len()))?;
+        rest = rest.get(pickle.length..).unwrap_or_default();
+        Ok(pickle)
+    };
+    let (magic, version, system, object, keys) = (next()?, next()?, next()?, next()?, next()?);
+    if !matches!(magic.root().object(), Object::Long(bytes) if *bytes == LEGACY_MAGIC) {
+        return Err("the magic number is another".into());
+    }
+    if version.root().int() != Some(LEGACY_VERSION) {
+        return Err(format!("version {}, not {LEGACY_VERSION}", version.root().describe()).into());
+    }
+    check_little_endian(system.root())?;
+
+    let mut uses: HashMap<&str, StorageId<'_>> = HashMap::new();
+    for id in object.persistent() {
+        let id = StorageId::parse(id)?;
+        uses.entry(id.key).or_insert(id);
+    }
+    let mut storages: HashMap<&str, &[u8]> = HashMap::new();
+    for key in keys.root().items().ok_or("the names of the storages are not a list")? {
+        let key = key.text().ok_or("a storage's name is not a string")?;
+        let id = uses
+            .get(key)
+            .ok_or_else(|| Fault(format!("no tensor belongs to the storage {key}")))?;
+        let storage = rest.split_first_chunk().and_then(|(count, after)| {
+            let count = u64::from_le_bytes(*count);
+            let whole = after.split_at_checked(id.size().ok()?)?;
+            (u64::try_from(id.count) == Ok(count)).then_some(whole)
+        });
+        let Some((storage, after)) = storage else {
+            return Err(
+                format!("storage {key} is not {} elements long, or cut short", id.count).into()
+            );
+        };
+        rest = after;
+        if storages.insert(key, storage).is_some() {
+            return Err(format!("two storages are named {key}").into());
+        }
+    }
+    if !rest.is_empty() {
+        return Err(format!("{} bytes after the last storage", rest.len()).into());
+    }
+    state_dict(&object, bytes.len(), |id| match storages.get(id.key) {
+        Some(bytes) => id.tensor(bytes),
+        None => Err(format!("there is no storage {}", id.key).into()),
+    })
+}
+
+fn check_little_endian(system: Node<'_, '_>) -> Parsed<()> {
+    let pairs = system.pairs().ok_or("what should tell the byte order is not a dict")?;
+    let mut orders = pairs.filter(|(key, _)| key.text() == Some("little_endian"));
+    match orders.next().map(|(_, value)| value.object()) {
+        Some(Object::Bool(true)) => Ok(()),
+        Some(Object::Bool(false)) => Err("it is big-endian, which is not read".into()),
+        _ => Err("the byte order is not told".into()),
+    }
+}
+
+/// The pickle that `bytes` are, with nothing after it.
+fn whole_pickle(bytes: &[u8]) -> Parsed<Pickle<'_>> {
+    let pickle = Pickle::read(bytes, &ALLOWED).map_err(|fault| fault.at("data.pkl"))?;
+    match bytes.len() - pickle.length {
+        0 => Ok(pickle),
+        more => Err(format!("data.pkl: {more} bytes after the pickle").into()),
+    }
+}
+
+fn state_dict<'a>(
+    pickle: &Pickle<'a>,
+    file_length: usize,
+    storage: impl Fn(StorageId<'a>) -> Parsed<Tensor>,
+) -> Parsed<StateDict> {
+    let entries = find_state_dict(pickle.root(), |node| View::parse(node).is_some(), "")?;
+    let mut left = file_length.saturating_mul(EXPANDED_PER_BYTE);
+    let mut storages: HashMap<(&str, Dtype), Tensor> = HashMap::new();
+    let mut weights = StateDict::default();
+    for (name, node) in unprefixed(entries) {
+        let view = View::parse(node).ok_or("not a tensor")?.map_err(|fault| fault.at(name))?;
+        let bytes = element_count(&view.size)?.saturating_mul(Dtype::F32.size());
+        left = left.checked_sub(bytes).ok_or_else(|| {
+            Fault(format!("{name}: the tensors come to {EXPANDED_PER_BYTE} times the file"))
+        })?;
+        let key = (view.storage.key, view.storage.dtype().map_err(|fault| fault.at(name))?);
+        let tensor = match storages.entry(key) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                new.insert(storage(view.storage).map_err(|fault| fault.at(name))?)
+            }
+        };
+        weights.insert(name, view.of(tensor).map_err(|fault| fault.at(name))?)?;
+    }
+    Ok(weights)
+}
+
+/// The entries without the prefix that all of their names share, if they do.
+fn unprefixed<'p, 'a>(mut entries: Vec<(&'a str, Node<'p, 'a>)>) -> Vec<(&'a str, Node<'p, 'a>)> {
+    for prefix in PREFIXES {
+        let stripped: Option<Vec<_>> =
+            entries.iter().map(|&(name, node)| Some((name.strip_prefix(prefix)?, node))).collect();
+        entries = stripped.unwrap_or(entries);
+    }
+    entries
+}
+
+/// What a persistent id says: the element type, the name and the number of elements of a storage.
+#[derive(Clone, Copy)]
+struct StorageId<'a> {
+    class: &'a str,
+    key: &'a str,
+    count: i64,
+}
+
+impl<'a> StorageId<'a> {
+    fn parse(id: Node<'_, 'a>) -> Parsed<StorageId<'a>> {
+        let items = id.items().unwrap_or_default();
+        // A legacy file has one item more, for a storage that is part of another, which torch.save never is.
+        let (class, key, count) = match items.as_slice() {
+            [kind, class, key, _device, count] if kind.text() == Some("storage") => {
+                (class, key, count)
+            }
+            [kind, class, key, _device, count, part]
+                if kind.text() == Some("storage") && *part.object() == Object::None =>
+            {
+                (class, key, count)
+            }
+            _ => return Err("a persistent id is not a storage's".into()),
+        };
+        match (class.object(), key.text(), count.int()) {
+            (&Object::Global(("torch", class)), Some(key), Some(count)) => {
+                Ok(StorageId { class, key, count })
+            }
+            _ => Err("a storage's id is not (class, name, device, count)".into()),
+        }
+    }
+
+    fn dtype(&self) -> Parsed<Dtype> {
+        match self.class {
+            "HalfStorage" => Ok(Dtype::F16),
+            "BFloat16Storage" => Ok(Dtype::BF16),
+            "FloatStorage" => Ok(Dtype::F32),
+            "DoubleStorage" => Ok(Dtype::F64),
+            other => Err(not_floating(other)),
+        }
+    }
+
+    /// Bytes per element, also of the types that weights are not read from.
+    fn element_size(&self) -> Parsed<usize> {
+        match self.class {
+            "ByteStorage" | "CharStorage" | "BoolStorage" => Ok(1),
+            "ShortStorage" => Ok(2),
+            "IntStorage" => Ok(4),
+            "LongStorage" | "ComplexFloatStorage" => Ok(8),
+            "ComplexDoubleStorage" => Ok(16),
+            _ => self.dtype().map(Dtype::size),
+        }
+    }
+
+    /// Bytes of the storage.
+    fn size(&self) -> Parsed<usize> {
+        let count = usize::try_from(self.count).ok();
+        let size =
+            count.zip(self.element_size().ok()).and_then(|(count, size)| count.checked_mul(size));
+        size.ok_or_else(|| Fault(format!("a storage of {} elements of {}", self.count, self.class)))
+    }
+
+    fn tensor(&self, bytes: &[u8]) -> Parsed<Tensor> {
+        self.dtype()?.tensor(bytes, &[self.count])
+    }
+}
+
+/// What a tensor is: where in a storage, and how its elements lie there.
+struct View<'a> {
+    storage: StorageId<'a>,
+    offset: i64,
+    size: Vec<i64>,
+    stride: Vec<i64>,
+}
+
+impl<'a> View<'a> {
+    /// `None` if `node` is no tensor at all.
+    fn parse(node: Node<'_, 'a>) -> Option<Parsed<View<'a>>> {
+        let (function, arguments, _) = node.call()?;
+        match (function, arguments.as_slice()) {
+            // A parameter's tensor is never a parameter, so that nothing can recurse here for long.
+            (PARAMETER, [data, ..])
+                if data.call().is_some_and(|(function, ..)| function == TENSOR) =>
+            {
+                View::parse(*data)
+            }
+            (TENSOR, [storage, offset, size, stride, ..]) => {
+                Some(View::of_arguments(*storage, *offset, *size, *stride))
+            }
+            _ => None,
+        }
+    }
+
+    fn of_arguments(
+        storage: Node<'_, 'a>,
+        offset: Node<'_, 'a>,
+        size: Node<'_, 'a>,
+        stride: Node<'_, 'a>,
+    ) -> Parsed<View<'a>> {
+        let storage = storage.persistent_id().ok_or("a tensor without a storage")?;
+        match (offset.int(), size.ints(), stride.ints()) {
+            (Some(offset), Some(size), Some(stride)) if size.len() == stride.len() => {
+                Ok(View { storage: StorageId::parse(storage)?, offset, size, stride })
+            }
+            _ => Err("a tensor's offset, shape and strides are not integers, or not of one length"
+                .into()),
+        }
+    }
+
+    /// The elements that the view is of.
+    fn of(&self, storage: &Tensor) -> Parsed<Tensor> {
+        let count = element_count(&self.size)?;
+        let last =
+            self.size.iter().zip(&self.stride).try_fold(self.offset, |last, (&size, &stride)| {
+                let reach =
+                    size.checked_sub(1)?.max(0).checked_mul(stride).filter(|_| stride >= 0)?;
+                last.checked_add(reach)
+            });
+        // An empty tensor touches nothing, but must not begin outside.
+        let end = last.and_then(|last| last.checked_add((count > 0).into()));
+        match end {
+            Some(end) if self.offset >= 0 && end <= self.storage.count => {
+                Ok(storage.f_as_strided(&self.size[..], &self.stride[..], self.offset)?)
+            }
+            _ => Err(format!(
+                "offset {}, shape {:?} and strides {:?} reach outside a storage of {} elements",
+                self.offset, self.size, self.stride, self.storage.count
+            )
+            .into()),
+        }
+    }
+}
+
+/// The folder of the files that are written. torch.save takes the file's name; a constant makes equal weights equal files.
+const FOLDER: &str = "archive";
+
+/// torch.save's alignment of a storage, in bytes.
+const ALIGNMENT: u64 = 64;
+
+pub(super) fn write(weights: &StateDict) -> Parsed<Vec<u8>> {
+    let mut pickler = Pickler::protocol_2();
+    pickler.call(ORDERED_DICT.0, ORDERED_DICT.1, |_| {});
+    pickler.set_items(|pickler| {
+        for (key, (name, tensor)) in weights.iter().enumerate() {
+            pickler.text(name);
+            pickle_tensor(pickler, &key.to_string(), tensor);
+        }
+    });
+
+    let mut archive = ArchiveWriter::new();
+    archive.add(&format!("{FOLDER}/data.pkl"), &pickler.finish(), ALIGNMENT)?;
+    archive.add(&format!("{FOLDER}/byteorder"), b"little", ALIGNMENT)?;
+    for (key, (_, tensor)) in weights.iter().enumerate() {
+        archive.add(&format!("{FOLDER}/data/{key}"), &to_bytes(tensor)?, ALIGNMENT)?;
+    }
+    archive.add(&format!("{FOLDER}/version"), b"3\n", ALIGNMENT)?;
+    archive.finish()
+}
+
+fn pickle_tensor(pickler: &mut Pickler, key: &str, tensor: &Tensor) {
+    let size = tensor.size();
+    pickler.call(TENSOR.0, TENSOR.1, |pickler| {
+        pickler.persistent(|pickler| {
+            pickler.text("storage");
+            pickler.global("torch", "FloatStorage");
+            pickler.text(key);
+            pickler.text("cpu");
+            pickler.int(size.iter().product());
+        });
+        pickler.int(0);
+        pickler.ints(&size);
+        pickler.ints(&row_major(&size));
+        // Whether it wants a gradient, and its hooks.
+        pickler.bool(false);
+        pickler.call(ORDERED_DICT.0, ORDERED_DICT.1, |_| {});
+    });
+}
+
+/// The strides of a contiguous tensor.
+fn row_major(size: &[i64]) -> Vec<i64> {
+    let mut stride = 1;
+    let mut strides: Vec<_> = size
+        .iter()
+        .rev()
+        .map(|&length| {
+            let this = stride;
+            stride *= length.max(1);
+            this
+        })
+        .collect();
+    strides.reverse();
+    strides
+}

@@ -52,8 +52,8 @@ impl Mnist {
         return Mnist::find_with(|_| ());
         #[cfg(not(feature = "download"))]
         match search() {
-            Found::At(dir) => Mnist::open(dir),
-            Found::Nowhere { searched, .. } => Err(Error::MnistNotFound { searched }),
+            Ok(dir) => Mnist::open(dir),
+            Err(searched) => Err(Error::MnistNotFound { searched }),
         }
     }
 
@@ -64,14 +64,15 @@ impl Mnist {
     /// As [`find`](Mnist::find) and [`Download::fetch`](crate::Download::fetch).
     #[cfg(feature = "download")]
     pub fn find_with(on_progress: impl FnMut(crate::DownloadProgress)) -> Result<Mnist> {
-        match search() {
-            Found::At(dir) => Mnist::open(dir),
-            Found::Nowhere { cache: Some(dir), .. } => {
+        let dir = match search() {
+            Ok(dir) => dir,
+            Err(searched) => {
+                let dir = cache().ok_or(Error::MnistNotFound { searched })?;
                 crate::Download::default().fetch(&dir, on_progress)?;
-                Mnist::open(dir)
+                dir
             }
-            Found::Nowhere { cache: None, searched } => Err(Error::MnistNotFound { searched }),
-        }
+        };
+        Mnist::open(dir)
     }
 
     /// Fetches the four files into `dir`, where they are not there yet, and reads them. [`Download`](crate::Download) says
@@ -107,34 +108,27 @@ impl Mnist {
     }
 }
 
-/// Whether there is a copy.
-enum Found {
-    At(PathBuf),
-    /// `cache` is where this crate keeps its own.
-    Nowhere {
-        cache: Option<PathBuf>,
-        searched: Vec<PathBuf>,
-    },
-}
-
-/// Looks where [`Mnist::find`] says.
-fn search() -> Found {
-    let variable = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+/// The first copy where [`Mnist::find`] says; otherwise the folders that were looked into.
+fn search() -> std::result::Result<PathBuf, Vec<PathBuf>> {
     if let Some(dir) = variable("LENET_DATA") {
-        return Found::At(dir);
+        return Ok(dir);
     }
-    let home = variable("HOME");
-    let user_cache = variable("XDG_CACHE_HOME").or_else(|| Some(home.as_ref()?.join(".cache")));
-    let cache = user_cache.map(|cache| cache.join("lenet/mnist"));
-
     let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/mnist");
     let mut searched = vec![checkout, "data".into()];
-    searched.extend(home.map(|home| home.join(".cache/paddle/dataset/mnist")));
-    searched.extend(cache.clone());
-    match searched.iter().find(|dir| folder_of(dir).is_some()) {
-        Some(dir) => Found::At(dir.clone()),
-        None => Found::Nowhere { cache, searched },
-    }
+    searched.extend(variable("HOME").map(|home| home.join(".cache/paddle/dataset/mnist")));
+    searched.extend(cache());
+    searched.iter().find(|dir| folder_of(dir).is_some()).cloned().ok_or(searched)
+}
+
+/// Where this crate keeps its own copy.
+fn cache() -> Option<PathBuf> {
+    let user_cache = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")));
+    Some(user_cache?.join("lenet/mnist"))
+}
+
+/// A variable of the environment, where it is set to something.
+fn variable(name: &str) -> Option<PathBuf> {
+    env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 /// Where the files may lie in a folder that somebody names.

@@ -21,4 +21,7 @@ pub use model::{
     conv_parameters, linear_parameters, pool_output_size, summary,
 };
 pub use tch;
-pub use train::{BatchStats, EpochStats, Evaluation, Progress, TrainConfig, Trainer};
+pub use train::{
+    Adam, AdamW, AnnealStrategy, BatchStats, EpochStats, Evaluation, OneCycleLr, Optimizer,
+    Progress, Schedule, Sgd, TrainConfig, Trainer,
+};

@@ -16,12 +16,21 @@ impl Parameters {
         let _no_grad = no_grad_guard();
         let mut variables = vs.trainable_variables();
         let flat = concatenate(&variables);
-        let sizes: Vec<_> = variables.iter().map(|variable| variable.numel() as i64).collect();
-        for (variable, values) in variables.iter_mut().zip(flat.split_with_sizes(sizes, 0)) {
+        let values = flat.split_with_sizes(sizes(&variables), 0);
+        for (variable, values) in variables.iter_mut().zip(values) {
             variable.set_data(&values.view_as(variable));
         }
         Parameters { flat, variables }
     }
+
+    /// How many numbers each variable has.
+    pub fn sizes(&self) -> Vec<i64> {
+        sizes(&self.variables)
+    }
+}
+
+fn sizes(variables: &[Tensor]) -> Vec<i64> {
+    variables.iter().map(|variable| variable.numel() as i64).collect()
 }
 
 /// The tensors' values one after the other: `[total]`.

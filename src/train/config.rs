@@ -1,4 +1,6 @@
+use super::{optimizer::Optimizer, schedule::Schedule};
 use crate::{Engine, Error, Init, Result};
+use std::fmt::Display;
 use tch::{Cuda, Device};
 
 /// How to train. [`pytorch`](TrainConfig::pytorch) and [`paddle`](TrainConfig::paddle) are the post's two recipes:
@@ -16,8 +18,16 @@ pub struct TrainConfig {
     pub epochs: usize,
     /// Images a step. The last batch of an epoch has what is left.
     pub batch_size: usize,
-    /// Adam's step size.
+    /// The optimizer's step size: what the schedule starts from, unless it is [`OneCycleLr`](crate::OneCycleLr), which has
+    /// its own.
     pub learning_rate: f64,
+    /// How the parameters follow their gradients.
+    pub optimizer: Optimizer,
+    /// How the learning rate goes over the run.
+    pub schedule: Schedule,
+    /// The longest that the gradients of a step may be, taken as one vector: longer ones are scaled down, as
+    /// `torch.nn.utils.clip_grad_norm_(parameters, max_norm)` does it. `None` leaves them as they are.
+    pub clip_norm: Option<f64>,
     /// What the initial values and the order of the images follow from. libtorch takes 64 bits of it, the shuffle 32.
     pub seed: u64,
     /// How the parameters are drawn at first.
@@ -36,6 +46,9 @@ impl TrainConfig {
             epochs: 10,
             batch_size: 32,
             learning_rate: 1e-3,
+            optimizer: Optimizer::default(),
+            schedule: Schedule::Constant,
+            clip_norm: None,
             seed: 0,
             init: Init::PyTorch,
             device: Device::cuda_if_available(),
@@ -50,13 +63,14 @@ impl TrainConfig {
 
     /// Whether it can be trained with.
     pub(super) fn check(&self) -> Result<()> {
-        if self.batch_size == 0 {
-            return Err(Error::invalid("batch_size", "1 or more", "0"));
-        }
-        if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
-            let got = self.learning_rate.to_string();
-            return Err(Error::invalid("learning_rate", "a number above 0", got));
-        }
+        require("batch_size", "1 or more", self.batch_size, self.batch_size > 0)?;
+        let positive = |what, value: f64| {
+            require(what, "a number above 0", value, value > 0.0 && value.is_finite())
+        };
+        positive("learning_rate", self.learning_rate)?;
+        self.clip_norm.map_or(Ok(()), |max_norm| positive("clip_norm", max_norm))?;
+        self.optimizer.check()?;
+        self.schedule.check()?;
         match self.device {
             Device::Cuda(index) if index as i64 >= Cuda::device_count() => {
                 Err(Error::NoDevice { device: self.device, cuda_devices: Cuda::device_count() })
@@ -64,4 +78,14 @@ impl TrainConfig {
             _ => Ok(()),
         }
     }
+}
+
+/// An [`Error::Invalid`] unless `what` `holds`.
+pub(super) fn require(
+    what: &'static str,
+    expected: &str,
+    got: impl Display,
+    holds: bool,
+) -> Result<()> {
+    if holds { Ok(()) } else { Err(Error::invalid(what, expected, got.to_string())) }
 }

@@ -1,11 +1,17 @@
-//! Training: the recipes, the optimizer, the loop, and what it reports.
+//! Training: the recipes, the optimizers, the loop, and what it reports.
 
-mod adam;
+mod clip;
 mod config;
+#[cfg(test)]
+mod golden;
+mod optimizer;
+mod schedule;
 mod shuffle;
 mod stats;
 mod trainer;
 
 pub use config::TrainConfig;
+pub use optimizer::{Adam, AdamW, Optimizer, Sgd};
+pub use schedule::{AnnealStrategy, OneCycleLr, Schedule};
 pub use stats::{BatchStats, EpochStats, Evaluation};
 pub use trainer::{Progress, Trainer};

@@ -11,6 +11,8 @@ pub struct BatchStats {
     pub accuracy: f64,
     /// How many images.
     pub samples: usize,
+    /// The learning rate of the step.
+    pub learning_rate: f64,
 }
 
 /// What an epoch of training saw: each batch as it was just before its step.
@@ -26,6 +28,8 @@ pub struct EpochStats {
     pub accuracy: f64,
     /// How many images.
     pub samples: usize,
+    /// The learning rate of the last step.
+    pub learning_rate: f64,
 }
 
 /// What a network makes of a set.
@@ -80,11 +84,13 @@ pub(super) struct Tally {
     correct: i64,
     total_loss: f64,
     total_means: f64,
+    learning_rate: f64,
 }
 
 impl Tally {
-    /// Takes what a batch of `samples` images gave.
-    pub fn add(&mut self, batch: BatchOutput, samples: usize) {
+    /// Takes what a batch of `samples` images gave, and the learning rate of the step that followed.
+    pub fn add(&mut self, batch: BatchOutput, samples: usize, learning_rate: f64) {
+        self.learning_rate = learning_rate;
         self.waiting.push((batch, samples));
     }
 
@@ -128,6 +134,7 @@ impl Tally {
             blog_loss: self.total_means / samples,
             accuracy: self.correct as f64 / samples,
             samples: self.samples,
+            learning_rate: self.learning_rate,
         }
     }
 }

@@ -1,6 +1,7 @@
 use super::{
-    adam::Adam,
+    clip::clip_grad_norm,
     config::TrainConfig,
+    optimizer::OptimizerState,
     shuffle::permutation,
     stats::{BatchStats, EpochStats, Evaluation, Tally},
 };
@@ -38,7 +39,7 @@ pub struct Trainer {
     model: LeNet,
     parameters: Parameters,
     engine: Libtorch,
-    optimizer: Adam,
+    optimizer: OptimizerState,
     /// How many epochs were trained.
     epochs: usize,
 }
@@ -67,7 +68,8 @@ impl Trainer {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] where the config can't be trained with: no such device, a batch size of 0.
+    /// [`Error::Invalid`] where the config can't be trained with: no such device, a batch size of 0, an optimizer or
+    /// a schedule that PyTorch would refuse.
     pub fn new(config: TrainConfig) -> Result<Trainer> {
         config.check()?;
         let mut var_store = nn::VarStore::new(Device::Cpu);
@@ -77,7 +79,7 @@ impl Trainer {
         let engine = match config.engine {
             Engine::Auto | Engine::Libtorch => Libtorch,
         };
-        let optimizer = Adam::new(&parameters.flat, config.learning_rate);
+        let optimizer = OptimizerState::new(config.optimizer);
         Ok(Trainer { config, var_store, model, parameters, engine, optimizer, epochs: 0 })
     }
 
@@ -98,7 +100,8 @@ impl Trainer {
     ///
     /// # Errors
     ///
-    /// [`Error::NonFiniteLoss`] where a batch's loss is not finite. The weights are spoilt then.
+    /// [`Error::NonFiniteLoss`] where a batch's loss is not finite. The weights are spoilt then. [`Error::Invalid`] where
+    /// the schedule has no step left.
     pub fn train_epoch(&mut self, data: &Dataset) -> Result<EpochStats> {
         self.train_epoch_with(data, |_| ())
     }
@@ -121,9 +124,9 @@ impl Trainer {
         let mut samples = 0;
         for indices in order.split(self.config.batch_size as i64, 0) {
             let (images, labels) = data.gather(&indices);
-            let batch = self.engine.batch(&self.model, &self.parameters, &images, &labels)?;
-            self.optimizer.step(&mut self.parameters.flat, &batch.gradients);
-            tally.add(batch, indices.numel());
+            let mut batch = self.engine.batch(&self.model, &self.parameters, &images, &labels)?;
+            let learning_rate = self.step(&mut batch.gradients)?;
+            tally.add(batch, indices.numel(), learning_rate);
             samples += indices.numel();
             on_batch(Progress { samples, total: data.len() });
             if tally.waiting() == STEPS_BETWEEN_CHECKS || samples == data.len() {
@@ -134,25 +137,37 @@ impl Trainer {
         Ok(tally.stats())
     }
 
-    /// One optimizer step on a batch of one's own: `images` `f32` `[n, 1, 32, 32]`, `labels` `i64` `[n]` from 0 to 9.
+    /// One optimizer step on a batch of one's own: `images` `f32` `[n, 1, 32, 32]`, `labels` `i64` `[n]` from 0 to 9. It ends
+    /// no epoch, so a schedule that follows the epochs stays where it is.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] where they are something else; [`Error::NonFiniteLoss`] where the loss is not finite, and the
-    /// weights are as they were.
+    /// [`Error::Invalid`] where they are something else, or the schedule has no step left; [`Error::NonFiniteLoss`] where the
+    /// loss is not finite. The weights are as they were then.
     pub fn train_batch(&mut self, images: &Tensor, labels: &Tensor) -> Result<BatchStats> {
         check_batch(images, labels)?;
         let (images, labels) =
             (images.to_device(self.config.device), labels.to_device(self.config.device));
-        let batch = self.engine.batch(&self.model, &self.parameters, &images, &labels)?;
+        let mut batch = self.engine.batch(&self.model, &self.parameters, &images, &labels)?;
         let loss = batch.loss.double_value(&[]);
         if !loss.is_finite() {
             return Err(self.non_finite_loss(1, loss as f32));
         }
         let samples = labels.numel();
         let accuracy = batch.correct.int64_value(&[]) as f64 / samples as f64;
-        self.optimizer.step(&mut self.parameters.flat, &batch.gradients);
-        Ok(BatchStats { loss, accuracy, samples })
+        let learning_rate = self.step(&mut batch.gradients)?;
+        Ok(BatchStats { loss, accuracy, samples, learning_rate })
+    }
+
+    /// Clips the gradients and steps against them, as the config says. Gives the step's learning rate.
+    fn step(&mut self, gradients: &mut Tensor) -> Result<f64> {
+        let TrainConfig { schedule, learning_rate, clip_norm, .. } = &self.config;
+        let rates = schedule.rates(*learning_rate, self.epochs, self.optimizer.steps())?;
+        if let Some(max_norm) = clip_norm {
+            let _ = clip_grad_norm(gradients, &self.parameters.sizes(), *max_norm);
+        }
+        self.optimizer.step(&mut self.parameters.flat, gradients, rates);
+        Ok(rates.learning_rate)
     }
 
     /// What the network makes of `data`, with the weights as they are now.

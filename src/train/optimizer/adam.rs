@@ -1,0 +1,114 @@
+use super::{Buffers, scalar};
+use crate::{Result, train::config::require};
+use tch::Tensor;
+
+/// Adam (Kingma, Ba 2015), as `torch.optim.Adam`. The defaults are PyTorch's and Paddle's.
+///
+/// With the gradient `g`, at step `t`:
+///
+/// ```text
+/// g = g + weight_decay p
+/// m = β₁ m + (1 - β₁) g
+/// v = β₂ v + (1 - β₂) g²
+/// p = p - lr / (1 - β₁ᵗ) · m / (√v / √(1 - β₂ᵗ) + eps)
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Adam {
+    /// β₁ and β₂: how much of the two moments stays at each step, 0 to below 1.
+    pub betas: (f64, f64),
+    /// What keeps the division from running away, 0 or more.
+    pub eps: f64,
+    /// How much of the parameters is added to their gradient (an L2 penalty), 0 or more.
+    pub weight_decay: f64,
+}
+
+impl Default for Adam {
+    fn default() -> Adam {
+        Adam { betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.0 }
+    }
+}
+
+/// Adam with decoupled weight decay (Loshchilov, Hutter 2019), as `torch.optim.AdamW`: `p = p - lr weight_decay p`, then
+/// a step of [`Adam`] without weight decay.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AdamW {
+    /// As [`Adam::betas`].
+    pub betas: (f64, f64),
+    /// As [`Adam::eps`].
+    pub eps: f64,
+    /// Which share of the parameters is taken away at each step, times the learning rate: 0 or more.
+    pub weight_decay: f64,
+}
+
+impl Default for AdamW {
+    fn default() -> AdamW {
+        AdamW { betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.01 }
+    }
+}
+
+/// PyTorch's names for `m` and `v`.
+pub(super) const MOMENTS: [&str; 2] = ["exp_avg", "exp_avg_sq"];
+
+impl Adam {
+    pub(super) fn check(&self) -> Result<()> {
+        let (beta1, beta2) = self.betas;
+        require("betas", "0 to below 1", beta1, (0.0..1.0).contains(&beta1))?;
+        require("betas", "0 to below 1", beta2, (0.0..1.0).contains(&beta2))?;
+        require("eps", "0 or more", self.eps, (0.0..f64::INFINITY).contains(&self.eps))?;
+        let decay = self.weight_decay;
+        require("weight_decay", "0 or more", decay, (0.0..f64::INFINITY).contains(&decay))
+    }
+
+    /// Step number `t`, counted from 1.
+    pub(super) fn step(
+        &self,
+        parameters: &mut Tensor,
+        gradients: &Tensor,
+        moments: &mut Buffers,
+        t: usize,
+        learning_rate: f64,
+    ) {
+        let decayed = (self.weight_decay != 0.0)
+            .then(|| gradients.addcmul(parameters, &scalar(self.weight_decay, gradients)));
+        let gradients = decayed.as_ref().unwrap_or(gradients);
+        let (beta1, beta2) = self.betas;
+        let bias_correction1 = 1.0 - beta1.powf(t as f64);
+        let bias_correction2 = 1.0 - beta2.powf(t as f64);
+        let [exp_avg, exp_avg_sq] = MOMENTS;
+
+        let exp_avg = moments.entry(exp_avg).or_insert_with(|| gradients.zeros_like());
+        let _ = exp_avg.lerp_(gradients, 1.0 - beta1);
+        let scaled = &*exp_avg * (-learning_rate / bias_correction1);
+
+        let exp_avg_sq = moments.entry(exp_avg_sq).or_insert_with(|| gradients.zeros_like());
+        let _ = exp_avg_sq.g_mul_scalar_(beta2);
+        let _ = exp_avg_sq.addcmul_(&(gradients * (1.0 - beta2)), gradients);
+        let denominator = exp_avg_sq.sqrt() / bias_correction2.sqrt() + self.eps;
+
+        let _ = parameters.addcdiv_(&scaled, &denominator);
+    }
+}
+
+impl AdamW {
+    /// The step that follows on the decay.
+    fn adam(&self) -> Adam {
+        Adam { betas: self.betas, eps: self.eps, weight_decay: 0.0 }
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        Adam { weight_decay: self.weight_decay, ..self.adam() }.check()
+    }
+
+    /// Step number `t`, counted from 1.
+    pub(super) fn step(
+        &self,
+        parameters: &mut Tensor,
+        gradients: &Tensor,
+        moments: &mut Buffers,
+        t: usize,
+        learning_rate: f64,
+    ) {
+        let _ = parameters.g_mul_scalar_(1.0 - learning_rate * self.weight_decay);
+        self.adam().step(parameters, gradients, moments, t, learning_rate);
+    }
+}

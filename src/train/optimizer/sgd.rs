@@ -1,0 +1,76 @@
+use super::{Buffers, scalar};
+use crate::{Error, Result, train::config::require};
+use std::collections::btree_map::Entry;
+use tch::Tensor;
+
+/// Stochastic gradient descent, as `torch.optim.SGD`, whose defaults it has: no momentum, no weight decay.
+///
+/// With the gradient `g`:
+///
+/// ```text
+/// g = g + weight_decay p
+/// b = momentum b + (1 - dampening) g      (b = g at the first step)
+/// g = b                                   (g + momentum b with nesterov)
+/// p = p - lr g
+/// ```
+///
+/// The two lines with `b` fall away without momentum.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Sgd {
+    /// How much of the buffer `b` stays at each step, 0 or more.
+    pub momentum: f64,
+    /// How much of the gradient is kept out of the buffer.
+    pub dampening: f64,
+    /// How much of the parameters is added to their gradient (an L2 penalty), 0 or more.
+    pub weight_decay: f64,
+    /// Nesterov's momentum (Sutskever et al. 2013). It needs a momentum, and a dampening of 0.
+    pub nesterov: bool,
+}
+
+/// PyTorch's name for `b`.
+pub(super) const MOMENTUM_BUFFER: &str = "momentum_buffer";
+
+impl Sgd {
+    pub(super) fn check(&self) -> Result<()> {
+        let Sgd { momentum, dampening, weight_decay, nesterov } = *self;
+        require("momentum", "0 or more", momentum, (0.0..f64::INFINITY).contains(&momentum))?;
+        require("dampening", "a finite number", dampening, dampening.is_finite())?;
+        let decays = (0.0..f64::INFINITY).contains(&weight_decay);
+        require("weight_decay", "0 or more", weight_decay, decays)?;
+        if nesterov && (momentum == 0.0 || dampening != 0.0) {
+            let got = format!("a momentum of {momentum} and a dampening of {dampening}");
+            return Err(Error::invalid("nesterov", "a momentum, and a dampening of 0", got));
+        }
+        Ok(())
+    }
+
+    pub(super) fn step(
+        &self,
+        parameters: &mut Tensor,
+        gradients: &Tensor,
+        buffers: &mut Buffers,
+        learning_rate: f64,
+    ) {
+        let mut update = gradients.shallow_clone();
+        if self.weight_decay != 0.0 {
+            update = update.addcmul(parameters, &scalar(self.weight_decay, gradients));
+        }
+        if self.momentum != 0.0 {
+            let buffer = match buffers.entry(MOMENTUM_BUFFER) {
+                Entry::Vacant(first) => first.insert(update.copy()),
+                Entry::Occupied(entry) => {
+                    let buffer = entry.into_mut();
+                    let _ = buffer.g_mul_scalar_(self.momentum);
+                    let _ = buffer.addcmul_(&update, &scalar(1.0 - self.dampening, gradients));
+                    buffer
+                }
+            };
+            update = if self.nesterov {
+                update.addcmul(buffer, &scalar(self.momentum, gradients))
+            } else {
+                buffer.shallow_clone()
+            };
+        }
+        let _ = parameters.addcmul_(&update, &scalar(-learning_rate, gradients));
+    }
+}

@@ -172,3 +172,13 @@ fn train_mnist_finds_the_data_that_lenet_data_names() {
     let (output, _, err) = run(example("train_mnist").arg("--dry-run").env("LENET_DATA", data));
     assert!(output.status.success(), "{err}");
 }
+
+#[test]
+fn summary_prints_both_tables_byte_for_byte() {
+    let (output, out, err) = run(&mut example("summary"));
+    assert!(output.status.success(), "{err}");
+    assert_eq!(out, include_str!("golden/summary_pytorch.txt"));
+    let (output, out, err) = run(example("summary").arg("--paddle"));
+    assert!(output.status.success(), "{err}");
+    assert_eq!(out, include_str!("golden/summary_paddle.txt"));
+}

@@ -141,8 +141,8 @@ impl StateDict {
         for (name, variable) in variables {
             check_floating(&variable)?;
             // A copy even where nothing has to be converted: the model goes on training.
-            let copy = variable.f_detach()?.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?;
-            let copy = copy.f_contiguous()?.f_detach_copy()?;
+            let copy =
+                variable.f_detach_copy()?.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?;
             weights
                 .insert(name, copy)
                 .map_err(|Fault(reason)| Error::invalid("variable", "a name of its own", reason))?;

@@ -197,7 +197,7 @@ fn state_dict<'a>(
 ) -> Parsed<StateDict> {
     let entries = find_state_dict(pickle.root(), |node| View::parse(node).is_some(), "")?;
     let mut left = file_length.saturating_mul(EXPANDED_PER_BYTE);
-    let mut storages: HashMap<(&str, Dtype), Tensor> = HashMap::new();
+    let mut storages: HashMap<(&str, i64, Dtype), Tensor> = HashMap::new();
     let mut weights = StateDict::default();
     for (name, node) in unprefixed(entries) {
         let view = View::parse(node).ok_or("not a tensor")?.map_err(|fault| fault.at(name))?;
@@ -205,11 +205,12 @@ fn state_dict<'a>(
         left = left.checked_sub(bytes).ok_or_else(|| {
             Fault(format!("{name}: the tensors come to {EXPANDED_PER_BYTE} times the file"))
         })?;
-        let key = (view.storage.key, view.storage.dtype().map_err(|fault| fault.at(name))?);
-        let tensor = match storages.entry(key) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => {
-                new.insert(storage(view.storage).map_err(|fault| fault.at(name))?)
+        let StorageId { key, count, .. } = view.storage;
+        let dtype = view.storage.dtype().map_err(|fault| fault.at(name))?;
+        let tensor = match storages.entry((key, count, dtype)) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                entry.insert(storage(view.storage).map_err(|fault| fault.at(name))?)
             }
         };
         weights.insert(name, view.of(tensor).map_err(|fault| fault.at(name))?)?;
@@ -264,7 +265,7 @@ impl<'a> StorageId<'a> {
             "BFloat16Storage" => Ok(Dtype::BF16),
             "FloatStorage" => Ok(Dtype::F32),
             "DoubleStorage" => Ok(Dtype::F64),
-            other => Err(not_floating(other)),
+            other => Err(not_floating(other.trim_end_matches("Storage"))),
         }
     }
 
@@ -406,16 +407,12 @@ fn pickle_tensor(pickler: &mut Pickler, key: &str, tensor: &Tensor) {
 
 /// The strides of a contiguous tensor.
 fn row_major(size: &[i64]) -> Vec<i64> {
+    let mut strides = Vec::with_capacity(size.len());
     let mut stride = 1;
-    let mut strides: Vec<_> = size
-        .iter()
-        .rev()
-        .map(|&length| {
-            let this = stride;
-            stride *= length.max(1);
-            this
-        })
-        .collect();
+    for &length in size.iter().rev() {
+        strides.push(stride);
+        stride *= length.max(1);
+    }
     strides.reverse();
     strides
 }

@@ -1,0 +1,131 @@
+//! Moves weights between PyTorch, PaddlePaddle, NumPy and safetensors.
+//!
+//!     cargo run --release --example convert -- lenet.pt lenet.pdparams
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use lenet::{
+    Error, LeNet,
+    tch::{Device, nn},
+    weights::{Form, StateDict},
+};
+
+/// Moves weights between any two forms and prints what is in them.
+///
+/// The form of IN is told from its content; the form of OUT from its extension: .safetensors, .pt, .pth or .bin
+/// (torch.save), .npz (numpy.savez), .pdparams (paddle.save). Names and shapes stay PyTorch's; the matrices of Linear
+/// layers are transposed for Paddle. Values in f16, bf16 and f64 become f32. OUT is written whole or not at all.
+#[derive(Parser)]
+#[command(verbatim_doc_comment)]
+struct Args {
+    /// The file to read.
+    #[arg(value_name = "IN")]
+    from: PathBuf,
+
+    /// The file to write; one that is there already is replaced. Without it, IN is only looked at.
+    #[arg(value_name = "OUT")]
+    to: Option<PathBuf>,
+
+    /// An entry of metadata to keep in OUT, which must be a .safetensors. May be given more than once.
+    #[arg(short, long = "metadata", value_name = "KEY=VALUE", value_parser = key_and_value)]
+    metadata: Vec<(String, String)>,
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    // Before the work: nobody should wait for a file that will not be written.
+    let target = args.to.as_deref().map(|to| check_target(&args, to)).transpose()?;
+    if target != Some(Form::Safetensors) && !args.metadata.is_empty() {
+        bail!("only a .safetensors keeps metadata");
+    }
+
+    let mut weights = StateDict::read(&args.from)?;
+    let mut out = io::stdout().lock();
+    report(&weights, &args.from, &mut out)?;
+
+    let Some((to, form)) = args.to.as_deref().zip(target) else { return Ok(()) };
+    if form != Form::Safetensors && !weights.metadata.is_empty() {
+        writeln!(out, "metadata is left out: {form} keeps none")?;
+    }
+    weights.metadata.extend(args.metadata);
+    weights.write(to)?;
+    check_written(&weights, to)?;
+    writeln!(out, "wrote {} ({form}); read again, every bit is the same", to.display())?;
+    Ok(())
+}
+
+fn key_and_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("it should be KEY=VALUE")?;
+    Ok((key.into(), value.into()))
+}
+
+/// The form of the file to write, if it is not the one to read.
+fn check_target(args: &Args, to: &Path) -> Result<Form> {
+    let form = Form::of_path(to)?;
+    if let (Ok(from), Ok(to)) = (fs::canonicalize(&args.from), fs::canonicalize(to))
+        && from == to
+    {
+        bail!("{} is both IN and OUT", args.from.display());
+    }
+    Ok(form)
+}
+
+/// Names and shapes, what the file says about itself, and whether it is the network of this crate.
+fn report(weights: &StateDict, from: &Path, out: &mut impl Write) -> Result<()> {
+    let form = weights.form().map_or(String::new(), |form| form.to_string());
+    let parameters: usize = weights.iter().map(|(_, tensor)| tensor.numel()).sum();
+    writeln!(out, "{} ({form}): {} tensors, {parameters} values", from.display(), weights.len())?;
+
+    let width = weights.names().map(str::len).max().unwrap_or_default();
+    for (name, tensor) in weights.iter() {
+        writeln!(out, "  {name:width$}  {:?}", tensor.size())?;
+    }
+    for (key, value) in &weights.metadata {
+        writeln!(out, "{key}: {value}")?;
+    }
+
+    let mut vs = nn::VarStore::new(Device::Cpu);
+    LeNet::new(&vs.root());
+    match weights.load_into(&mut vs) {
+        Ok(()) => writeln!(out, "LeNet: loaded strictly, every name and shape fits")?,
+        Err(error @ Error::StateDict(_)) => writeln!(out, "not a LeNet: {error}")?,
+        Err(error) => return Err(error.into()),
+    }
+
+    let non_finite = weights.non_finite()?;
+    if non_finite.is_empty() {
+        writeln!(out, "every value is finite")?;
+    }
+    for tensor in non_finite {
+        writeln!(
+            out,
+            "WARNING: {} has {} NaN, {} infinite",
+            tensor.name, tensor.nan, tensor.infinite
+        )?;
+    }
+    Ok(())
+}
+
+/// Reads the file that was just written, and compares.
+fn check_written(weights: &StateDict, to: &Path) -> Result<()> {
+    let written = StateDict::read(to).context("the file that was just written cannot be read")?;
+    for (name, tensor) in weights.iter() {
+        // NaN is not equal to itself, its bits are.
+        let same = written.get(name).is_some_and(|other| {
+            tensor.size() == other.size() && tensor.view_dtype(BITS) == other.view_dtype(BITS)
+        });
+        if !same {
+            bail!("{name} is not the same in {}", to.display());
+        }
+    }
+    Ok(())
+}
+
+/// As wide as an f32.
+const BITS: lenet::tch::Kind = lenet::tch::Kind::Int;

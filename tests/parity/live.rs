@@ -1,0 +1,224 @@
+//! The Rust half of scripts/parity: two tests that only that script runs, one before and one after its Python half (live.py),
+//! in a folder that LENET_PARITY names. They are tests so that they share the comparisons with the golden files.
+
+use crate::{
+    BATCH_SIZE, CURVE, GRADIENTS, LOGITS, LOSS, STAGES, STEPS, TRAINED,
+    compare::{Allowed, Table, Tensors, compare},
+    mnist, record,
+};
+use lenet::{TrainConfig, Trainer, weights};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+use tch::Tensor;
+
+/// A batch's numbers against Paddle's, whatever the random weights: 2.8e-5 measured with 300 of them, where the sums of
+/// con_sam.0.bias nearly cancel. The golden files have no such case.
+const PADDLES_GRADIENTS: Allowed = Allowed::Relative(1e-4);
+/// Every loss of an epoch: what has built up by its end is hardly more than 1e-5.
+const EPOCH: Allowed = Allowed::Relative(1e-3);
+/// 2.5e-7 measured.
+const MEAN: Allowed = Allowed::Relative(1e-5);
+
+/// The last layer's bias: logits, loss and gradients depend on it, whatever the random weights.
+const LAST: &str = "fc.2.bias";
+
+/// Weights that one side wrote in some form and the other read, and what each computes with them.
+struct Exchanged {
+    form: String,
+    ours: Tensors,
+    theirs: Tensors,
+}
+
+/// First: fresh random weights, in every form that can be written.
+#[test]
+#[ignore = "scripts/parity runs it"]
+fn write_weights() {
+    let folder = exchange().join("lenet");
+    fs::create_dir(&folder).unwrap();
+    let seed: u64 = env::var("LENET_PARITY_SEED").unwrap().parse().unwrap();
+    // Not PyTorch's seed, which would give PyTorch's weights.
+    let config = TrainConfig { seed: seed + 1, ..record::config() };
+    let trainer = Trainer::new(config).unwrap();
+    for extension in ["safetensors", "pt", "pth", "bin", "npz", "pdparams"] {
+        weights::save(trainer.var_store(), folder.join("weights").with_extension(extension))
+            .unwrap();
+    }
+    let record: Vec<_> = record::weights(&trainer, "weights").into_iter().collect();
+    Tensor::write_safetensors(&record, folder.join("record")).unwrap();
+}
+
+/// Last: compares, writes the table down, and fails where anything differs.
+#[test]
+#[ignore = "scripts/parity runs it"]
+fn compare_all() {
+    let mut table = Table::default();
+    let mut notes = String::new();
+    for (framework, folder, gradients) in
+        [("PyTorch", "pytorch", GRADIENTS), ("Paddle", "paddle", PADDLES_GRADIENTS)]
+    {
+        let folder = exchange().join(folder);
+        let theirs = record::read(folder.join("record"));
+        forms(
+            &mut table,
+            &format!("{framework} -> lenet"),
+            gradients,
+            &read_here(&folder, &theirs),
+        );
+        forms(&mut table, &format!("lenet -> {framework}"), gradients, &read_there(&folder));
+        notes += &training(&mut table, framework, &folder, &theirs);
+    }
+    fs::write(exchange().join("table"), format!("{table}\n{notes}")).unwrap();
+    table.check();
+}
+
+fn exchange() -> PathBuf {
+    env::var_os("LENET_PARITY")
+        .expect("LENET_PARITY is not set: run scripts/parity, not this test")
+        .into()
+}
+
+/// Their weights, out of every form.
+fn read_here(folder: &Path, theirs: &Tensors) -> Vec<Exchanged> {
+    let batch = record::batch(theirs);
+    let read = |path: PathBuf| {
+        let trainer = record::trainer_from(&path);
+        let mut ours = record::weights(&trainer, "weights");
+        ours.extend(record::numbers(&trainer, &batch));
+        Exchanged { form: file_name(&path), ours, theirs: copy(theirs) }
+    };
+    files(&folder.join("weights")).into_iter().map(read).collect()
+}
+
+/// Our weights, as the framework read them out of every form that it reads.
+fn read_there(folder: &Path) -> Vec<Exchanged> {
+    let mut ours = record::read(exchange().join("lenet/record"));
+    let trainer = record::trainer(&ours);
+    let read = |path: PathBuf| {
+        let theirs = record::read(&path);
+        ours.extend(record::numbers(&trainer, &record::batch(&theirs)));
+        Exchanged { form: file_name(&path), ours: copy(&ours), theirs }
+    };
+    files(&folder.join("read")).into_iter().map(read).collect()
+}
+
+/// The weights form by form, bit for bit; what is computed with them over all forms.
+fn forms(table: &mut Table, title: &str, gradients: Allowed, exchanged: &[Exchanged]) {
+    let (mut ours, mut theirs) = (Tensors::new(), Tensors::new());
+    for Exchanged { form, ours: our, theirs: their } in exchanged {
+        table.agree(&format!("{title}: {form}"), "weights", Allowed::Equal, our, their);
+        let name = |(name, tensor)| (format!("{name}.({form})"), tensor);
+        ours.extend(copy(our).into_iter().map(name));
+        theirs.extend(copy(their).into_iter().map(name));
+    }
+    table.agree(&format!("{title}: stages"), "stages", STAGES, &ours, &theirs);
+    let parts = [
+        ("logits", "stages.output", LOGITS),
+        ("loss", "loss", LOSS),
+        ("gradients", "gradients", gradients),
+    ];
+    for (what, part, allowed) in parts {
+        table.agree(&format!("{title}: {what}"), part, allowed, &ours, &theirs);
+    }
+
+    let theirs = &exchanged[0].theirs;
+    let trainer = record::trainer(theirs);
+    record::spoil(&trainer, theirs, LAST);
+    let spoilt = record::numbers(&trainer, &record::batch(theirs));
+    for (what, part, allowed) in parts {
+        table.differ(&format!("{title}: {what}, one weight off"), part, allowed, &spoilt, theirs);
+    }
+}
+
+/// The first epoch, from their weights and in their order: 100 steps closely, then every loss and the mean of all. Says how
+/// the curves part.
+fn training(table: &mut Table, framework: &str, folder: &Path, theirs: &Tensors) -> String {
+    let train_set = mnist().train;
+    let order = &theirs["order"];
+    let seen = STEPS * BATCH_SIZE;
+    let (first, rest) = (order.narrow(0, 0, seen), order.narrow(0, seen, order.size()[0] - seen));
+    let train = |trainer: &mut Trainer, order: &Tensor| {
+        record::train(trainer, &record::select(&train_set, order), BATCH_SIZE)
+    };
+
+    let mut trainer = record::trainer(theirs);
+    let mut losses = train(&mut trainer, &first);
+    let trained = record::weights(&trainer, "final");
+    losses = Tensor::cat(&[losses, train(&mut trainer, &rest)], 0);
+    let curves =
+        |from, to| (record::curve(&losses, from, to), record::curve(&theirs["curve"], from, to));
+
+    let (ours, curve) = curves(0, STEPS);
+    table.agree(
+        &format!("{framework}: losses of {STEPS} Adam steps"),
+        "curve",
+        CURVE,
+        &ours,
+        &curve,
+    );
+    table.agree(&format!("{framework}: weights after them"), "final", TRAINED, &trained, theirs);
+    let checkpoint = folder.join("checkpoint.pt");
+    if checkpoint.exists() {
+        let read = record::weights(&record::trainer_from(&checkpoint), "final");
+        table.agree(
+            &format!("{framework} -> lenet: checkpoint.pt"),
+            "final",
+            Allowed::Equal,
+            &read,
+            theirs,
+        );
+    }
+
+    let mut trainer = record::trainer(theirs);
+    record::spoil(&trainer, theirs, LAST);
+    let spoilt = record::curve(&train(&mut trainer, &first), 0, STEPS);
+    table.differ(&format!("{framework}: losses, one weight off"), "curve", CURVE, &spoilt, &curve);
+
+    let steps = losses.size()[0];
+    let (ours, curve) = curves(0, steps);
+    table.agree(
+        &format!("{framework}: every loss of the epoch ({steps})"),
+        "curve",
+        EPOCH,
+        &ours,
+        &curve,
+    );
+    let mean = |losses: &Tensor| Tensors::from([("mean".to_string(), losses.mean(None).view([1]))]);
+    table.agree(
+        &format!("{framework}: their mean"),
+        "mean",
+        MEAN,
+        &mean(&losses),
+        &mean(&theirs["curve"]),
+    );
+
+    let apart = |limit: f64| {
+        let beyond = |&step: &i64| {
+            let part = record::step(step);
+            compare(&part, &ours, &curve).relative.value > limit
+        };
+        let step = (0..steps).find(beyond);
+        format!(
+            "{limit:.0e}: {}",
+            step.map_or("never".to_string(), |step| format!("step {}", step + 1))
+        )
+    };
+    let limits = [1e-6, 1e-5, 1e-4, 1e-3].map(apart).join(", ");
+    format!("{framework}: the first step whose losses differ by more than {limits} (relative)\n")
+}
+
+fn copy(record: &Tensors) -> Tensors {
+    record.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect()
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap().to_string_lossy().into_owned()
+}

@@ -1,0 +1,137 @@
+//! The same numbers as PyTorch and PaddlePaddle: against the golden files, which need no Python (this file), and against the
+//! frameworks themselves (`live`, which scripts/parity runs).
+//!
+//! In order, so that the first row that fails tells where to look: stages, logits, loss, gradients, the loss curve, the
+//! weights at its end. And each comparison is shown to notice one weight that is off by 1e-3.
+//!
+//!     cargo test --release --test parity -- --nocapture      # shows the tables
+
+mod compare;
+mod live;
+mod record;
+
+use compare::{Allowed, Table, Tensors};
+use lenet::Mnist;
+use std::path::Path;
+use tch::{Kind, Tensor};
+
+// What is allowed. The same operations in f32, but not in the same order: Paddle's kernels sum in another order than
+// PyTorch's, and PyTorch's in another on another CPU. The worst that was measured, of the golden files with SSE4, AVX2 and
+// AVX-512 kernels and one to seven threads, and of Paddle against PyTorch with 300 random weights, stands beside each.
+
+/// 1.0e-6 measured: eight steps of f32 just below 1.
+const STAGES: Allowed = Allowed::Absolute(4e-6);
+/// 2.4e-7 measured.
+const LOGITS: Allowed = Allowed::Absolute(2e-6);
+/// 4.8e-7 measured, two steps of f32 above 2.
+const LOSS: Allowed = Allowed::Absolute(2e-6);
+/// 3.4e-6 measured, in con_sam.0.bias, whose sums have the most terms.
+const GRADIENTS: Allowed = Allowed::Relative(1e-5);
+/// 8.4e-7 measured.
+const CURVE: Allowed = Allowed::Relative(1e-5);
+/// 5.3e-6 measured. Adam divides a gradient by its own size, so rounding in one that is next to nothing counts.
+const TRAINED: Allowed = Allowed::Absolute(1e-4);
+
+/// How many optimizer steps are followed closely, and the images that each takes.
+const STEPS: i64 = 100;
+const BATCH_SIZE: i64 = 32;
+
+/// The first layer's bias: all else follows from it.
+const FIRST: &str = "con_sam.0.bias";
+
+#[test]
+fn forward_and_gradients_are_pytorchs() {
+    forward_and_gradients(&golden("pytorch"));
+}
+
+#[test]
+fn forward_and_gradients_are_paddles() {
+    forward_and_gradients(&golden("paddle"));
+}
+
+#[test]
+fn adam_follows_pytorchs() {
+    adam(&golden("pytorch"));
+}
+
+#[test]
+fn adam_follows_paddles() {
+    adam(&golden("paddle"));
+}
+
+fn golden(framework: &str) -> Tensors {
+    record::read(root().join(format!("tests/golden/{framework}.safetensors")))
+}
+
+fn mnist() -> Mnist {
+    Mnist::open(root().join("data/mnist")).unwrap()
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The parts of a batch's record in the order in which they are computed; the gradients by name. Those of `DownSample`
+/// (`con_sam.2`, `con_sam.6`) come from one multiplication here, and from a loop over the channels there.
+fn parts(record: &Tensors) -> Vec<(&str, Allowed)> {
+    let stages = ["stages.C1", "stages.S2", "stages.C3", "stages.S4", "stages.C5", "stages.F6"];
+    let mut parts: Vec<_> = stages.map(|stage| (stage, STAGES)).into();
+    parts.extend([("stages.output", LOGITS), ("loss", LOSS)]);
+    let gradients = record.keys().filter(|name| name.starts_with("gradients."));
+    parts.extend(gradients.map(|name| (name.as_str(), GRADIENTS)));
+    parts
+}
+
+fn forward_and_gradients(golden: &Tensors) {
+    let batch = record::batch(golden);
+    let mut table = Table::default();
+    let ours = record::numbers(&record::trainer(golden), &batch);
+    for (part, allowed) in parts(golden) {
+        table.agree(part, part, allowed, &ours, golden);
+    }
+
+    // All that comes after the first layer has to notice a slip there, and the logits and the gradients one anywhere.
+    for name in golden.keys().filter_map(|name| name.strip_prefix("weights.")) {
+        let trainer = record::trainer(golden);
+        record::spoil(&trainer, golden, name);
+        let ours = record::numbers(&trainer, &batch);
+        for (part, allowed) in [("stages.output", LOGITS), ("gradients", GRADIENTS)] {
+            table.differ(&format!("{part}, {name} off"), part, allowed, &ours, golden);
+        }
+        if name == FIRST {
+            for (part, allowed) in parts(golden) {
+                table.differ(&format!("{part}, {name} off"), part, allowed, &ours, golden);
+            }
+        }
+    }
+    println!("{table}");
+    table.check();
+}
+
+/// 100 steps of this crate's optimizer, on the training images in file order.
+fn adam(golden: &Tensors) {
+    let data = record::select(
+        &mnist().train,
+        &Tensor::arange(STEPS * BATCH_SIZE, (Kind::Int64, tch::Device::Cpu)),
+    );
+    let theirs = record::curve(&golden["curve"], 0, STEPS);
+    let mut table = Table::default();
+    for spoilt in [false, true] {
+        let mut trainer = record::trainer(golden);
+        if spoilt {
+            record::spoil(&trainer, golden, FIRST);
+        }
+        let losses = record::train(&mut trainer, &data, BATCH_SIZE);
+        let ours = record::curve(&losses, 0, STEPS);
+        let trained = record::weights(&trainer, "final");
+        if spoilt {
+            table.differ(&format!("curve, {FIRST} off"), "curve", CURVE, &ours, &theirs);
+            table.differ(&format!("final, {FIRST} off"), "final", TRAINED, &trained, golden);
+        } else {
+            table.agree("curve", "curve", CURVE, &ours, &theirs);
+            table.agree("final", "final", TRAINED, &trained, golden);
+        }
+    }
+    println!("{table}");
+    table.check();
+}

@@ -68,7 +68,7 @@ impl Form {
     pub(super) fn unknown(path: &Path, bytes: &[u8]) -> Error {
         let got = match bytes.get(..bytes.len().min(8)) {
             None | Some([]) => "it is empty".into(),
-            Some(start) => format!("it begins with {:?}", start.escape_ascii().to_string()),
+            Some(start) => format!("it begins with \"{}\"", start.escape_ascii()),
         };
         Error::UnknownForm { path: path.to_owned(), got, known: KNOWN }
     }

@@ -338,15 +338,18 @@ impl<'a> View<'a> {
 
     /// The elements that the view is of.
     fn of(&self, storage: &Tensor) -> Parsed<Tensor> {
-        let count = element_count(&self.size)?;
-        let last =
-            self.size.iter().zip(&self.stride).try_fold(self.offset, |last, (&size, &stride)| {
-                let reach =
-                    size.checked_sub(1)?.max(0).checked_mul(stride).filter(|_| stride >= 0)?;
-                last.checked_add(reach)
-            });
-        // An empty tensor touches nothing, but must not begin outside.
-        let end = last.and_then(|last| last.checked_add((count > 0).into()));
+        // One behind the last element that the view touches; an empty one touches none, but must not begin outside.
+        let end = match element_count(&self.size)? {
+            0 => Some(self.offset),
+            _ => self.size.iter().zip(&self.stride).try_fold(
+                self.offset.saturating_add(1),
+                |end, axis| {
+                    let (size, stride) = axis;
+                    (*stride >= 0)
+                        .then(|| end.checked_add(size.checked_sub(1)?.checked_mul(*stride)?))?
+                },
+            ),
+        };
         match end {
             Some(end) if self.offset >= 0 && end <= self.storage.count => {
                 Ok(storage.f_as_strided(&self.size[..], &self.stride[..], self.offset)?)

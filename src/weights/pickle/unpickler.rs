@@ -33,9 +33,12 @@ pub(super) fn read<'a>(bytes: &'a [u8], allowed: &[Global<'_>]) -> Parsed<Pickle
     };
     loop {
         let start = unpickler.position;
-        let done = unpickler
-            .step(allowed)
-            .map_err(|fault| fault.at(format_args!("pickle, byte {start}")))?;
+        let place = |fault: Fault| fault.at(format_args!("pickle, byte {start}"));
+        let frame_end = unpickler.frame_end;
+        let done = unpickler.step(allowed).map_err(place)?;
+        if start < frame_end && unpickler.position > frame_end {
+            return Err(place("an instruction reaches beyond its frame".into()));
+        }
         if let Some(root) = done {
             return Ok(Pickle { objects: unpickler.objects, root, length: unpickler.position });
         }
@@ -220,9 +223,6 @@ impl<'a> Unpickler<'a> {
                 format!("{length} bytes should follow, {left} do: the file is cut short").into()
             );
         };
-        if self.position < self.frame_end && end > self.frame_end {
-            return Err("an instruction reaches beyond its frame".into());
-        }
         self.position = end;
         Ok(bytes)
     }

@@ -1,0 +1,266 @@
+//! Hostile and faulty pickles, in each of the files that hold one.
+
+use lenet::weights::StateDict;
+
+use super::{
+    assert_refused, refusal,
+    zips::{entry, zip},
+};
+
+/// The pickle as a .pdparams, as a .pt, and as a legacy .pt's object.
+fn files(pickle: &[u8]) -> [Vec<u8>; 3] {
+    let entries = [entry("archive/data.pkl", pickle), entry("archive/byteorder", "little")];
+    let magic = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.";
+    let system = b"\x80\x02}(X\x0d\0\0\0little_endian\x88u.";
+    [pickle.to_vec(), zip(&entries), [&magic[..], system, pickle, b"\x80\x02]."].concat()]
+}
+
+#[track_caller]
+fn refused(pickle: impl AsRef<[u8]>, why: &str) {
+    for file in files(pickle.as_ref()) {
+        assert_refused(&file, why);
+    }
+}
+
+#[test]
+fn an_empty_dict_is_a_state_dict_of_nothing_in_each() {
+    for file in files(b"\x80\x02}.") {
+        assert!(StateDict::from_bytes(&file).unwrap().is_empty());
+    }
+}
+
+#[test]
+fn nothing_is_called_that_is_not_on_the_list() {
+    refused(b"\x80\x02cos\nsystem\nX\x09\0\0\0touch /tm\x85R.", "it asks for os.system");
+    refused(b"\x80\x02cposix\nsystem\nX\x02\0\0\0ls\x85R.", "it asks for posix.system");
+    refused(b"\x80\x02c__builtin__\neval\nX\x03\0\0\x001+1\x85R.", "it asks for __builtin__.eval");
+    refused(
+        b"\x80\x04\x8c\x08builtins\x8c\x04eval\x93X\x03\0\0\x001+1\x85R.",
+        "it asks for builtins.eval",
+    );
+    refused(b"\x80\x04\x8c\x08builtins\x8c\x07getattr\x93.", "it asks for builtins.getattr");
+    // What is only named, or called inside of an argument, is refused as well.
+    refused(b"\x80\x02}X\x01\0\0\0acsubprocess\nPopen\ns.", "it asks for subprocess.Popen");
+    refused(
+        b"\x80\x02ccollections\nOrderedDict\ncos\nsystem\nX\x02\0\0\0ls\x85R\x85R.",
+        "it asks for os.system",
+    );
+    // A chain of calls on what calls return.
+    refused(b"\x80\x02ccollections\nOrderedDict\n)R)R)R.", "a call of what is not a function");
+    // A name that only begins like one on the list, and a dotted one.
+    refused(b"\x80\x02ccollections\nOrderedDict2\n)R.", "it asks for collections.OrderedDict2");
+    refused(b"\x80\x04\x8c\x0bcollections\x8c\x12OrderedDict.update\x93.", "it asks for");
+    refused(b"\x80\x04NN\x93.", "not strings");
+    // INST, OBJ, NEWOBJ, NEWOBJ_EX, EXT1, PERSID: ways of calling that no file of weights needs.
+    for instruction in [
+        &b"(ios\nsystem\n."[..],
+        b"(cos\nsystem\no.",
+        b"})\x81.",
+        b"})}\x92.",
+        b"\x82\x01.",
+        b"Pos\n.",
+    ] {
+        refusal(&[b"\x80\x02", instruction].concat());
+    }
+}
+
+#[test]
+fn lists_are_each_forms_own() {
+    // torch's names in a .pdparams, Paddle's in a .pt.
+    assert_refused(b"\x80\x02ctorch\nFloatStorage\n.", "it asks for torch.FloatStorage");
+    let [_, torch, legacy] = files(b"\x80\x02cnumpy\nndarray\n.");
+    assert_refused(&torch, "it asks for numpy.ndarray");
+    assert_refused(&legacy, "it asks for numpy.ndarray");
+}
+
+#[test]
+fn depth_and_size_have_limits() {
+    refused(
+        [&b"\x80\x02"[..], &vec![b'('; 1 << 20], b"."].concat(),
+        "more than 64 containers inside each other",
+    );
+    let chain =
+        |start: &[u8], link: &[u8]| [b"\x80\x02", start, &link.repeat(1 << 18), b"."].concat();
+    refused(chain(b")", b"\x85"), "a tuple of 1, not a dict");
+    refused(
+        [&b"\x80\x02"[..], &b"]".repeat(1 << 18), &b"a".repeat((1 << 18) - 1), b"."].concat(),
+        "a list of 1",
+    );
+    refused([&b"\x80\x02"[..], &vec![b'N'; 3 << 20], b"."].concat(), "more than 1048576 objects");
+    refused(
+        [&b"\x80\x02)q\0"[..], &b"h\0".repeat(2 << 20), b"."].concat(),
+        "more than 1048576 objects",
+    );
+    // A billion laughs: each tuple holds the one before it twice.
+    refused(chain(b")q\0", b"h\0h\0\x86q\0"), "");
+    // Dicts and lists that hold themselves.
+    refused(b"\x80\x02}q\0X\x01\0\0\0ah\0s.", "\"a\" is a dict of 1, not a tensor");
+    refused(b"\x80\x02}q\0X\x05\0\0\0modelh\0s.", "model[\"model\"] is a dict of 1");
+    refused(b"\x80\x02]q\0h\0a.", "a list of 1, not a dict");
+}
+
+#[test]
+fn memo_numbers() {
+    refused(b"\x80\x02}r\xff\xff\xff\xff.", "memo number 4294967295");
+    refused(b"\x80\x02}r\0\0\x10\0.", "memo number 1048576");
+    refused(b"\x80\x02j\xff\xff\xff\xff.", "memo number 4294967295 is not set");
+    refused(b"\x80\x02h\x07.", "memo number 7 is not set");
+    refused(b"\x80\x02q\0.", "the stack is empty");
+    refused(b"\x80\x02}(q\0.", "a mark is where an object should be");
+}
+
+#[test]
+fn lengths_and_frames_that_lie() {
+    refused(b"\x80\x02X\xff\xff\xff\xffab.", "4294967295 bytes should follow");
+    refused(
+        b"\x80\x04\x8d\xff\xff\xff\xff\xff\xff\xff\xff.",
+        "18446744073709551615 bytes should follow",
+    );
+    refused(b"\x80\x04\x8e\0\0\0\0\0\0\0\x80.", "bytes should follow");
+    refused(b"\x80\x04\x95\xff\0\0\0\0\0\0\0}.", "a frame of 255 bytes");
+    refused(b"\x80\x04\x95\x01\0\0\0\0\0\0\0X\0\0\0\0.", "beyond its frame");
+    refused(b"\x80\x04\x95\x0b\0\0\0\0\0\0\0\x95\x02\0\0\0\0\0\0\0}.", "inside another");
+    refused(b"\x80\x04\x95\x04\0\0\0\0\0\0\0}.NN", "stops inside a frame");
+    refused([&b"\x80\x02c"[..], &vec![b'a'; 1 << 16], b"\nb\n."].concat(), "too long or cut short");
+}
+
+#[test]
+fn programs_that_make_no_sense() {
+    for program in [
+        &b"."[..],
+        b"}}.",
+        b"(.",
+        b"t.",
+        b"\x87.",
+        b"}(Nu.",
+        b"}Ns.",
+        b"N(NNu.",
+        b"}Na.",
+        b"NR.",
+        b"NNR.",
+        b"ccollections\nOrderedDict\nNR.",
+        b"ccollections\nOrderedDict\nN\x85R.",
+        b"NNb.",
+        b"\x8a\x05\x01.",
+        b"X\x01\0\0\0\xff.",
+        b"}Q.",
+        b"\x80\x02}.",
+        b"\xff.",
+        b"}",
+        b"",
+    ] {
+        for file in files(&[b"\x80\x02", program].concat()) {
+            refusal(&file);
+        }
+    }
+    for protocol in [0, 1, 5, 6, 255] {
+        refusal(&[0x80, protocol, b'}', b'.']);
+        refusal(&zip(&[entry("a/data.pkl", [0x80, protocol, b'}', b'.'])]));
+    }
+    refusal(&zip(&[entry("a/data.pkl", *b"(dp0\n.")]));
+    refused(b"\x80\x02}X\x01\0\0\0aNs.", "\"a\" is None, not a tensor");
+    refused(b"\x80\x02}K\x01Ns.", "the integer 1 for a key");
+    refused(b"\x80\x02}(X\x01\0\0\0a}X\x01\0\0\0a}u.", "the key \"a\" twice");
+    refused(b"\x80\x02}(X\x05\0\0\0model}X\x0a\0\0\0state_dict}u.", "both under");
+}
+
+/// A .pt of one tensor `x`, its storage of 4 floats, with this offset, shape and strides, as pickled.
+fn one_tensor(offset: &str, shape: &str, strides: &str) -> Vec<u8> {
+    one_tensor_of("K\x04", 16, offset, shape, strides)
+}
+
+fn one_tensor_of(count: &str, bytes: usize, offset: &str, shape: &str, strides: &str) -> Vec<u8> {
+    let mut pickle = b"\x80\x02}X\x01\0\0\0xctorch._utils\n_rebuild_tensor_v2\n((".to_vec();
+    pickle.extend(b"X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpu");
+    pickle.extend(latin(count));
+    pickle.extend(b"tQ");
+    for part in [offset, shape, strides] {
+        pickle.extend(latin(part));
+    }
+    pickle.extend(b"\x89ccollections\nOrderedDict\n)RtRs.");
+    zip(&[entry("archive/data.pkl", pickle), entry("archive/data/0", vec![0; bytes])])
+}
+
+fn latin(text: &str) -> Vec<u8> {
+    text.chars().map(|c| c as u8).collect()
+}
+
+#[test]
+fn views_that_reach_outside_their_storage() {
+    let good =
+        StateDict::from_bytes(&one_tensor("K\0", "K\x02K\x02\u{86}", "K\x02K\x01\u{86}")).unwrap();
+    assert_eq!(good.get("x").unwrap().size(), [2, 2]);
+    StateDict::from_bytes(&one_tensor("K\x04", "K\0\u{85}", "K\x01\u{85}")).unwrap();
+    let outside = "reach outside a storage of 4 elements";
+    assert_refused(&one_tensor("K\x01", "K\x02K\x02\u{86}", "K\x02K\x01\u{86}"), outside);
+    assert_refused(&one_tensor("K\0", "K\x05\u{85}", "K\x01\u{85}"), outside);
+    assert_refused(&one_tensor("K\x05", "K\0\u{85}", "K\x01\u{85}"), outside);
+    assert_refused(&one_tensor("J\u{ff}\u{ff}\u{ff}\u{ff}", "K\x02\u{85}", "K\x01\u{85}"), outside);
+    assert_refused(&one_tensor("K\x03", "K\x02\u{85}", "J\u{ff}\u{ff}\u{ff}\u{ff}\u{85}"), outside);
+    let huge = "\u{8a}\x08\u{ff}\u{ff}\u{ff}\u{ff}\u{ff}\u{ff}\u{ff}\x7f";
+    assert_refused(&one_tensor(huge, "K\x01\u{85}", "K\x01\u{85}"), outside);
+    assert_refused(&one_tensor("K\0", "K\x02\u{85}", &format!("{huge}\u{85}")), outside);
+    assert_refused(&one_tensor("K\0", &format!("{huge}\u{85}"), "K\x01\u{85}"), "times the file");
+    assert_refused(&one_tensor("K\0", &format!("{huge}K\x02\u{86}"), "K\0K\0\u{86}"), "overflows");
+    assert_refused(
+        &one_tensor("K\0", "J\u{ff}\u{ff}\u{ff}\u{ff}\u{85}", "K\x01\u{85}"),
+        "negative",
+    );
+    assert_refused(&one_tensor("K\0", "K\x02\u{85}", ")"), "not of one length");
+    assert_refused(&one_tensor("N", "K\x02\u{85}", "K\x01\u{85}"), "not integers");
+    // A few bytes spread over more than the file could hold.
+    assert_refused(
+        &one_tensor("K\0", "J\0\0\x10\0\u{85}", "K\0\u{85}"),
+        "the tensors come to 8 times the file",
+    );
+    // Counts that do not agree with the storage.
+    for count in ["K\x03", "K\x05", "J\u{ff}\u{ff}\u{ff}\u{ff}", huge, "N"] {
+        refusal(&one_tensor_of(count, 16, "K\0", "K\x01\u{85}", "K\x01\u{85}"));
+    }
+}
+
+/// A .pdparams of one array `x` whose state is this, as pickled.
+fn one_array(state: &[u8]) -> Vec<u8> {
+    let start = b"\x80\x03}X\x01\0\0\0xcnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85C\x01b\x87R";
+    [&start[..], state, b"bs."].concat()
+}
+
+fn dtype(name: &str, order: &str) -> Vec<u8> {
+    let start = b"cnumpy\ndtype\nX";
+    let mut pickle = start.to_vec();
+    pickle.extend((name.len() as u32).to_le_bytes());
+    pickle.extend(name.as_bytes());
+    pickle.extend(b"\x89\x88\x87R(K\x03X\x01\0\0\0");
+    pickle.extend(order.as_bytes());
+    pickle.extend(b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb");
+    pickle
+}
+
+#[test]
+fn faulty_arrays() {
+    let state = |version: &[u8], shape: &[u8], dtype: &[u8], order: &[u8], bytes: &[u8]| {
+        one_array(&[b"(", version, shape, dtype, order, bytes, b"t"].concat())
+    };
+    let f4 = dtype("f4", "<");
+    let two = b"C\x08\0\0\x80?\0\0\0@";
+    let good = StateDict::from_bytes(&state(b"K\x01", b"K\x02\x85", &f4, b"\x89", two)).unwrap();
+    assert_eq!(good.get("x").unwrap().double_value(&[1]), 2.0);
+    assert_refused(&state(b"K\x02", b"K\x02\x85", &f4, b"\x89", two), "version the integer 2");
+    assert_refused(
+        &state(b"K\x01", b"K\x03\x85", &f4, b"\x89", two),
+        "takes 12 bytes, there are 8",
+    );
+    assert_refused(&state(b"K\x01", b"J\xff\xff\xff\xff\x85", &f4, b"\x89", two), "negative");
+    assert_refused(&state(b"K\x01", b"N", &f4, b"\x89", two), "not integers");
+    assert_refused(&state(b"K\x01", b"K\x02\x85", &f4, b"N", two), "order is not a bool");
+    assert_refused(&state(b"K\x01", b"K\x02\x85", &f4, b"\x89", b"N"), "not bytes");
+    assert_refused(&state(b"K\x01", b"K\x02\x85", b"N", b"\x89", two), "dtype is none");
+    assert_refused(&state(b"K\x01", b"K\x02\x85", &dtype("f4", ">"), b"\x89", two), "big-endian");
+    assert_refused(&state(b"K\x01", b"K\x02\x85", &dtype("i4", "<"), b"\x89", two), "dtype <i4");
+    assert_refused(&state(b"K\x01", b"K\x02\x85", &dtype("b1", "|"), b"\x89", two), "dtype |b1");
+    assert_refused(&state(b"K\x01", b"K\x02\x85", &dtype("O8", "|"), b"\x89", two), "dtype |O8");
+    assert_refused(&one_array(b"N"), "not a tuple of five");
+    // An array that was never given a state has no elements: it must not become zeros.
+    let start = b"\x80\x03}X\x01\0\0\0xcnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85C\x01b\x87Rs.";
+    assert_refused(start, "not a tensor");
+}

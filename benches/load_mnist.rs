@@ -9,7 +9,7 @@ fn load_mnist(c: &mut Criterion) {
     group.throughput(Throughput::Elements(70_000)); // images
     group.sample_size(20).measurement_time(Duration::from_secs(10));
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/data/mnist");
-    group.bench_function("gz", |b| b.iter(|| Mnist::open(folder)));
+    group.bench_function("gz", |b| b.iter(|| Mnist::open(folder).expect("data/mnist")));
     group.finish();
 }
 

@@ -15,7 +15,7 @@ fn train_step(c: &mut Criterion) {
         let mut trainer = Trainer::new(config).expect("a good config");
         group.throughput(Throughput::Elements(batch_size as u64)); // images
         group.bench_function(BenchmarkId::from_parameter(format!("b{batch_size}")), |b| {
-            b.iter(|| trainer.train_batch(&images, &labels))
+            b.iter(|| trainer.train_batch(&images, &labels).expect("a step"))
         });
     }
     group.finish();

@@ -9,6 +9,7 @@ use lenet::{
     weights::{self, Form},
 };
 use std::{
+    fmt,
     io::{self, ErrorKind, IsTerminal, Write},
     path::PathBuf,
     process::ExitCode,
@@ -90,6 +91,9 @@ fn run(args: Args) -> Result<()> {
     if let Some(path) = &args.save_model {
         // Not after ten epochs.
         Form::of_path(path)?;
+        if path.is_dir() {
+            bail!("--save-model {}: that is a folder", path.display());
+        }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
             bail!("--save-model {}: there is no folder {}", path.display(), folder.display());
@@ -123,18 +127,18 @@ fn run(args: Args) -> Result<()> {
         let test = trainer.evaluate(&mnist.test)?;
         writeln!(out, "Train Loss: {:.6}, Acc: {:.6}", train.blog_loss, train.accuracy)?;
         writeln!(out, "Test Loss: {:.6}, Acc: {:.6}", test.blog_loss, test.accuracy)?;
-        eprintln!(
+        note(format_args!(
             "{:.1} s, {:.0} images/s; mean loss {:.6} (train), {:.6} (test)",
             seconds,
             train.samples as f64 / seconds,
             train.loss,
             test.loss
-        );
+        ));
     }
     writeln!(out, "End of the training")?;
     if let Some(path) = args.save_model {
         weights::save(trainer.var_store(), &path)?;
-        eprintln!("weights saved to {}", path.display());
+        note(format_args!("weights saved to {}", path.display()));
     }
     Ok(())
 }
@@ -161,6 +165,11 @@ fn show(mnist: &Mnist, index: usize) -> Result<()> {
     let label = mnist.train.labels().int64_value(&[index as i64]);
     writeln!(io::stdout(), "{path}: label {label}")?;
     Ok(())
+}
+
+/// A line on stderr, which may be closed.
+fn note(line: fmt::Arguments) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// On stderr, where that is a terminal.

@@ -8,9 +8,10 @@ use std::{
 
 use crate::{Error, Result};
 
-/// Writes `bytes` to `path`. Whatever stops this half-way leaves `path` as it was, and no file lying beside it.
+/// Writes `bytes` to `path`. Whatever stops this half-way leaves `path` as it was. An error leaves no file lying beside it; a
+/// kill may leave one `.lenet-*.tmp`.
 ///
-/// A symbolic link is followed, so that the file it points to is replaced and not the link.
+/// A symbolic link to a file is followed, so that the file is replaced and not the link.
 ///
 /// # Errors
 ///

@@ -83,8 +83,8 @@ pub enum Error {
         cuda_devices: i64,
     },
 
-    /// The loss of a batch became infinite or NaN, and training stopped. The weights have been spoilt by then: start from
-    /// saved ones, with a lower learning rate.
+    /// The loss of a batch was infinite or NaN, and training stopped. After `train_epoch` the weights are spoilt: start from
+    /// saved ones, with a lower learning rate. `train_batch` leaves them as they were.
     #[error(
         "loss is {loss} in epoch {epoch}, step {step}: training has diverged; try a lower learning rate"
     )]
@@ -98,7 +98,7 @@ pub enum Error {
     },
 
     /// libtorch refused an operation.
-    #[error("libtorch: {0}")]
+    #[error("libtorch: {}", first_line(.0))]
     Torch(#[from] tch::TchError),
 }
 
@@ -129,6 +129,11 @@ impl fmt::Display for StateDictMismatch {
         }
         Ok(())
     }
+}
+
+/// libtorch's messages go on with a C++ backtrace.
+fn first_line(error: &tch::TchError) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
 }
 
 fn no_device(device: &tch::Device, cuda_devices: i64) -> String {

@@ -1,5 +1,7 @@
 //! Runs the examples as a user does and reads what they print.
 
+#![cfg(feature = "download")] // as train_mnist is
+
 use lenet::{TrainConfig, Trainer, tch::Device};
 use std::{
     env, fs,
@@ -7,7 +9,8 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-/// An example's program. `cargo test` builds the examples before it runs a test, beside the tests' folder.
+/// An example's program. `cargo test` builds the examples before it runs a test, beside the tests' folder; after
+/// `cargo test --test examples` it is the one that was built last.
 fn example(name: &str) -> Command {
     let deps = env::current_exe().unwrap();
     let profile = deps.ancestors().nth(2).unwrap();

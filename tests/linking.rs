@@ -2,7 +2,15 @@
 
 #![cfg(target_os = "linux")]
 
-use std::{env, path::Path, process::Command};
+use std::{env, fs, path::PathBuf, process::Command};
+
+fn rpath(section: &str) -> Vec<PathBuf> {
+    let paths = section
+        .lines()
+        .filter(|line| line.contains("(RUNPATH)") || line.contains("(RPATH)"))
+        .filter_map(|line| line.split_once('[')?.1.strip_suffix(']'));
+    paths.flat_map(|paths| paths.split(':')).map(PathBuf::from).collect()
+}
 
 /// The program that runs this very test is linked as the examples and benches are.
 fn dynamic_section() -> String {
@@ -16,21 +24,26 @@ fn dynamic_section() -> String {
 #[test]
 fn a_program_knows_where_libtorch_is() {
     let section = dynamic_section();
-    let paths = section
-        .lines()
-        .filter(|line| line.contains("(RUNPATH)") || line.contains("(RPATH)"))
-        .filter_map(|line| line.split_once('[')?.1.strip_suffix(']'));
-    let folders: Vec<_> = paths.flat_map(|paths| paths.split(':')).collect();
+    let folders = rpath(&section);
     assert!(
-        folders.iter().any(|folder| Path::new(folder).join("libtorch_cpu.so").exists()),
+        folders.iter().any(|folder| folder.join("libtorch_cpu.so").exists()),
         "libtorch_cpu.so is in none of {folders:?}\n{section}"
     );
 }
 
-/// Where libtorch has CUDA's libraries beside it; scripts/check-cuda-link looks at such a build.
+/// Where libtorch has CUDA's libraries beside it, and only there: without them libtorch.so would not load.
 #[test]
 fn a_program_needs_libtorch_itself_and_its_cuda_with_it() {
     let section = dynamic_section();
     assert!(section.contains("[libtorch_cpu.so]"), "{section}");
-    assert_eq!(section.contains("[libtorch.so]"), lenet::tch::utils::has_cuda(), "{section}");
+    let lib = rpath(&section).into_iter().find(|folder| folder.join("libtorch_cpu.so").exists());
+    let lib = lib.unwrap_or_else(|| panic!("{section}"));
+    // cuBLAS, in libtorch's archives or in the packages beside PyTorch's wheel.
+    let packages = fs::read_dir(lib.join("../../nvidia")).into_iter().flatten().flatten();
+    let folders = packages.map(|package| package.path().join("lib")).chain([lib.clone()]);
+    let cublas = folders
+        .flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten())
+        .any(|file| file.file_name().to_string_lossy().starts_with("libcublas.so"));
+    let cuda = cublas && lib.join("libtorch_cuda.so").exists();
+    assert_eq!(section.contains("[libtorch.so]"), cuda, "{}\n{section}", lib.display());
 }

@@ -167,6 +167,7 @@ fn bad_arguments_are_refused() {
         (TrainConfig { learning_rate: 0.0, ..config() }, "learning_rate"),
         (TrainConfig { learning_rate: f64::NAN, ..config() }, "learning_rate"),
         (TrainConfig { device: Device::Cuda(99), ..config() }, "cuda:99"),
+        (TrainConfig { device: Device::Cuda(usize::MAX), ..config() }, "no device"),
     ] {
         let error = Trainer::new(config).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
@@ -187,6 +188,12 @@ fn bad_arguments_are_refused() {
         let error = trainer.train_batch(&images, &labels).unwrap_err();
         assert!(matches!(error, Error::Invalid { .. }), "{error}");
     }
+}
+
+#[test]
+fn a_batch_larger_than_the_set_is_the_set() {
+    let mut trainer = Trainer::new(TrainConfig { batch_size: usize::MAX, ..config() }).unwrap();
+    assert_eq!(trainer.train_epoch(&mnist().train.first(10)).unwrap().samples, 10);
 }
 
 #[test]

@@ -108,6 +108,10 @@ impl Dataset {
     }
 
     /// The same set on another device; on its own, the same memory.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no such device, or its memory runs out.
     pub fn to_device(&self, device: Device) -> Dataset {
         Dataset {
             pixels: self.pixels.to_device(device),

@@ -87,10 +87,16 @@ fn parse_stream(mut stream: impl Read, most: usize) -> std::result::Result<Idx, 
         .ok_or_else(|| {
             format!("its header promises {sizes:?} bytes, more than the file can hold")
         })?;
-    let mut numbers = vec![0; expected];
+    // Memory is taken as the numbers come, not as the header promises them.
+    let mut numbers = vec![];
     stream
-        .read_exact(&mut numbers)
+        .by_ref()
+        .take(expected as u64)
+        .read_to_end(&mut numbers)
         .map_err(|error| format!("in its {expected} bytes of numbers: {error}"))?;
+    if numbers.len() < expected {
+        return Err(format!("it ends after {} of its {expected} bytes of numbers", numbers.len()));
+    }
     match stream.read(&mut [0]) {
         Ok(0) => Ok(Idx { sizes, numbers }),
         Ok(_) => Err(format!("there is more after its {expected} bytes of numbers")),

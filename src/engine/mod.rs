@@ -3,7 +3,7 @@
 mod libtorch;
 mod parameters;
 
-pub(crate) use libtorch::{BatchOutput, Libtorch};
+pub(crate) use libtorch::Libtorch;
 pub(crate) use parameters::Parameters;
 
 /// Which implementation of forward and backward a [`Trainer`](crate::Trainer) uses. They give the same numbers, but for

@@ -49,6 +49,10 @@ pub struct DownSample {
 
 impl DownSample {
     /// The parameters `weight` and `bias` under `vs`, both drawn from N(0, 1).
+    ///
+    /// # Panics
+    ///
+    /// Where `channels` is negative.
     pub fn new(vs: &nn::Path, channels: i64, config: DownSampleConfig) -> DownSample {
         let _generator = init::generator();
         DownSample::with_init(vs, channels, config, Init::PyTorch)
@@ -72,7 +76,8 @@ impl DownSample {
 impl nn::Module for DownSample {
     /// # Panics
     ///
-    /// Where the input is not `[n, channels, h, w]` with a height and width of `kernel_size` or more.
+    /// Where the input is not `[n, channels, h, w]` with a height and width of `kernel_size` or more, or
+    /// where `kernel_size` or `stride` is not above 0.
     fn forward(&self, xs: &Tensor) -> Tensor {
         let DownSampleConfig { kernel_size, stride } = self.config;
         // Not avg_pool2d_default, which sums: it passes a divisor of 1.

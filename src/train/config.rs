@@ -1,7 +1,7 @@
 use super::{optimizer::Optimizer, schedule::Schedule};
 use crate::{Engine, Error, Init, Result};
 use std::fmt::Display;
-use tch::{Cuda, Device};
+use tch::{Cuda, Device, Kind, Tensor};
 
 /// How to train. [`pytorch`](TrainConfig::pytorch) and [`paddle`](TrainConfig::paddle) are the post's two recipes:
 ///
@@ -72,10 +72,17 @@ impl TrainConfig {
         self.optimizer.check()?;
         self.schedule.check()?;
         match self.device {
-            Device::Cuda(index) if index as i64 >= Cuda::device_count() => {
-                Err(Error::NoDevice { device: self.device, cuda_devices: Cuda::device_count() })
+            Device::Cpu => Ok(()),
+            Device::Cuda(index) if i64::try_from(index).is_ok_and(|i| i < Cuda::device_count()) => {
+                Ok(())
             }
-            _ => Ok(()),
+            // Of the others tch can't tell whether they are there.
+            device @ (Device::Mps | Device::Vulkan)
+                if Tensor::f_zeros(1, (Kind::Float, device)).is_ok() =>
+            {
+                Ok(())
+            }
+            device => Err(Error::NoDevice { device, cuda_devices: Cuda::device_count() }),
         }
     }
 }

@@ -1,4 +1,3 @@
-use crate::engine::BatchOutput;
 use tch::{Device, Kind, Tensor};
 
 /// What one optimizer step saw, before it changed the weights.
@@ -78,7 +77,8 @@ impl Evaluation {
 /// waits at once, so that the device need not stop after each batch.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    waiting: Vec<(BatchOutput, usize)>,
+    /// Loss and right answers, on the device, and the number of images of each batch.
+    waiting: Vec<(Tensor, Tensor, usize)>,
     steps: usize,
     samples: usize,
     correct: i64,
@@ -88,10 +88,11 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Takes what a batch of `samples` images gave, and the learning rate of the step that followed.
-    pub fn add(&mut self, batch: BatchOutput, samples: usize, learning_rate: f64) {
+    /// Takes a batch's mean loss (`[]`), its right answers (`[]`) and its size, and the learning rate of the step that
+    /// followed.
+    pub fn add(&mut self, loss: Tensor, correct: Tensor, samples: usize, learning_rate: f64) {
         self.learning_rate = learning_rate;
-        self.waiting.push((batch, samples));
+        self.waiting.push((loss, correct, samples));
     }
 
     /// How many batches wait to be read.
@@ -109,11 +110,11 @@ impl Tally {
         if waiting.is_empty() {
             return Ok(());
         }
-        let losses: Vec<_> = waiting.iter().map(|(batch, _)| &batch.loss).collect();
-        let correct: Vec<_> = waiting.iter().map(|(batch, _)| &batch.correct).collect();
+        let losses: Vec<_> = waiting.iter().map(|(loss, ..)| loss).collect();
+        let correct: Vec<_> = waiting.iter().map(|(_, correct, _)| correct).collect();
         let losses = Tensor::stack(&losses, 0).to_device(Device::Cpu);
         self.correct += Tensor::stack(&correct, 0).sum(Kind::Int64).int64_value(&[]);
-        for (i, (_, samples)) in waiting.iter().enumerate() {
+        for (i, (.., samples)) in waiting.iter().enumerate() {
             self.steps += 1;
             let loss = losses.double_value(&[i as i64]);
             if !loss.is_finite() {

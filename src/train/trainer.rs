@@ -31,7 +31,8 @@ use tch::{Device, Kind, Reduction, Tensor, nn, nn::Module, no_grad_guard};
 /// # Ok::<(), lenet::Error>(())
 /// ```
 ///
-/// The same seed, number of threads and device give the same weights, bit for bit, on a CPU.
+/// The same seed, number of threads and CPU give the same weights, bit for bit. On a GPU cuDNN may choose kernels that sum
+/// in no fixed order.
 #[derive(Debug)]
 pub struct Trainer {
     config: TrainConfig,
@@ -68,8 +69,8 @@ impl Trainer {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] where the config can't be trained with: no such device, a batch size of 0, an optimizer or
-    /// a schedule that PyTorch would refuse.
+    /// [`Error::NoDevice`] where there is no such device; [`Error::Invalid`] where the config can't be trained with: a batch
+    /// size of 0, an optimizer or a schedule that PyTorch would refuse.
     pub fn new(config: TrainConfig) -> Result<Trainer> {
         config.check()?;
         let mut var_store = nn::VarStore::new(Device::Cpu);
@@ -100,8 +101,12 @@ impl Trainer {
     ///
     /// # Errors
     ///
-    /// [`Error::NonFiniteLoss`] where a batch's loss is not finite. The weights are spoilt then. [`Error::Invalid`] where
-    /// the schedule has no step left.
+    /// [`Error::NonFiniteLoss`] where a batch's loss is not finite, and the weights are spoilt. [`Error::Invalid`] where the
+    /// schedule has no step left: the steps before it were taken, and the epoch does not count.
+    ///
+    /// # Panics
+    ///
+    /// As all of tch does, where the device's memory runs out.
     pub fn train_epoch(&mut self, data: &Dataset) -> Result<EpochStats> {
         self.train_epoch_with(data, |_| ())
     }
@@ -122,11 +127,11 @@ impl Trainer {
         let order = order.to_device(self.config.device);
         let mut tally = Tally::default();
         let mut samples = 0;
-        for indices in order.split(self.config.batch_size as i64, 0) {
+        for indices in order.split(self.config.batch_size.min(data.len()) as i64, 0) {
             let (images, labels) = data.gather(&indices);
             let mut batch = self.engine.batch(&self.model, &self.parameters, &images, &labels)?;
             let learning_rate = self.step(&mut batch.gradients)?;
-            tally.add(batch, indices.numel(), learning_rate);
+            tally.add(batch.loss, batch.correct, indices.numel(), learning_rate);
             samples += indices.numel();
             on_batch(Progress { samples, total: data.len() });
             if tally.waiting() == STEPS_BETWEEN_CHECKS || samples == data.len() {
@@ -174,7 +179,11 @@ impl Trainer {
     ///
     /// # Errors
     ///
-    /// [`Error::Torch`] where libtorch fails, for want of memory say.
+    /// [`Error::Torch`] where libtorch fails.
+    ///
+    /// # Panics
+    ///
+    /// As all of tch does, where the device's memory runs out.
     pub fn evaluate(&self, data: &Dataset) -> Result<Evaluation> {
         let _no_grad = no_grad_guard();
         let data = data.to_device(self.config.device);

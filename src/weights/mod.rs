@@ -60,7 +60,8 @@ use crate::Result;
 /// - [`Error::Io`](crate::Error::Io): the file cannot be read;
 /// - [`Error::UnknownForm`](crate::Error::UnknownForm): it is of no form that is known;
 /// - [`Error::Malformed`](crate::Error::Malformed): it is damaged, or holds what is not weights;
-/// - [`Error::StateDict`](crate::Error::StateDict): its names or shapes are not those of `vs`; the error lists them.
+/// - [`Error::StateDict`](crate::Error::StateDict): its names or shapes are not those of `vs`; the error lists them;
+/// - [`Error::Torch`](crate::Error::Torch): the device cannot hold them.
 pub fn load(vs: &mut VarStore, path: impl AsRef<Path>) -> Result<()> {
     StateDict::read(path)?.load_into(vs)
 }
@@ -73,7 +74,9 @@ pub fn load(vs: &mut VarStore, path: impl AsRef<Path>) -> Result<()> {
 /// # Errors
 ///
 /// [`Error::UnknownForm`](crate::Error::UnknownForm) for an extension that stands for no form,
-/// [`Error::Io`](crate::Error::Io) if the file cannot be written.
+/// [`Error::Io`](crate::Error::Io) if the file cannot be written, [`Error::Invalid`](crate::Error::Invalid) for a variable
+/// that is not of a floating-point type or has a name that the form cannot hold, [`Error::Torch`](crate::Error::Torch) if one
+/// cannot be copied.
 pub fn save(vs: &VarStore, path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
     Form::of_path(path)?;

@@ -16,6 +16,9 @@ pub(super) use pickler::Pickler;
 
 use super::fault::{Fault, Parsed};
 
+/// Tensors have no more dimensions than this; libtorch's own limit is 64.
+const MAX_DIMENSIONS: usize = 64;
+
 /// An object's position in the pickle's list.
 type Id = usize;
 
@@ -134,7 +137,9 @@ impl<'p, 'a> Node<'p, 'a> {
 
     /// A tuple or list of integers, such as a shape.
     pub(super) fn ints(self) -> Option<Vec<i64>> {
-        self.items()?.into_iter().map(Node::int).collect()
+        let items = self.items()?;
+        // A tuple may be named again and again: one of a million would be gone through as often.
+        (items.len() <= MAX_DIMENSIONS).then(|| items.into_iter().map(Node::int).collect())?
     }
 
     /// The function, the arguments and the state of a call.

@@ -5,6 +5,9 @@ use super::{
     Global, Id, Object, Pickle, opcode as op,
 };
 
+/// Arguments of a call: more would be gone through anew for each tensor that shares them.
+const MAX_ARGUMENTS: usize = 16;
+
 /// Objects in one pickle. A tensor takes about 20, an optimizer's state as much again for each of its moments, so this is
 /// room for ten thousand parameters; and it bounds what a pickle of one-byte instructions can make us allocate.
 const MAX_OBJECTS: usize = 1 << 20;
@@ -373,6 +376,10 @@ impl<'a> Unpickler<'a> {
         let Some(Object::Tuple(items)) = self.objects.get(arguments) else {
             return Err("a call whose arguments are not a tuple".into());
         };
+        // None that a file of weights names takes more than ten.
+        if items.len() > MAX_ARGUMENTS {
+            return Err(format!("a call of {} arguments", items.len()).into());
+        }
         match function {
             ("collections", "OrderedDict") if items.is_empty() => {
                 self.push(Object::Dict(Vec::new()))

@@ -185,3 +185,53 @@ fn summary_prints_both_tables_byte_for_byte() {
     assert!(output.status.success(), "{err}");
     assert_eq!(out, include_str!("golden/summary_paddle.txt"));
 }
+
+#[test]
+fn convert_takes_weights_through_every_form_and_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/weights/lenet.pt");
+    let mut from = golden.clone();
+    for name in ["a.pdparams", "b.npz", "c.safetensors", "d.pt"] {
+        let to = folder.path().join(name);
+        let (output, out, err) = run(example("convert").args([&from, &to]));
+        assert!(output.status.success(), "{err}");
+        assert!(out.contains("14 tensors, 61750 values"), "{out}");
+        assert!(out.contains("con_sam.8.weight  [120, 16, 5, 5]"), "{out}");
+        assert!(out.contains("LeNet: loaded strictly"), "{out}");
+        assert!(out.contains("every value is finite"), "{out}");
+        assert!(out.contains("read again, every bit is the same"), "{out}");
+        from = to;
+    }
+    let read = |path: &Path| lenet::weights::StateDict::read(path).unwrap();
+    let (first, last) = (read(&golden), read(&from));
+    assert_eq!(first.len(), last.len());
+    assert!(first.iter().all(|(name, tensor)| last.get(name) == Some(tensor)));
+}
+
+#[test]
+fn convert_says_what_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/weights");
+    let file = folder.path().join("net.pt");
+    fs::copy(golden.join("dict.pt"), &file).unwrap();
+    let linked = folder.path().join("link.pt");
+    std::os::unix::fs::symlink(&file, &linked).unwrap();
+
+    let fails = |from: &Path, to: &Path, why: &str| {
+        let (output, _, err) = run(example("convert").args([from, to]));
+        assert_eq!(output.status.code(), Some(1), "{err}");
+        assert!(err.contains(why), "{err}");
+    };
+    fails(&file, &file, "is both IN and OUT");
+    fails(&file, &linked, "is both IN and OUT");
+    fails(&file, &folder.path().join("net.onnx"), "unknown form of weights (.onnx)");
+    fails(&folder.path().join("none.pt"), &folder.path().join("x.npz"), "No such file");
+    fails(&golden.join("integers.pt"), &folder.path().join("x.npz"), "batches: dtype Long");
+    fails(&file, &folder.path().join("no/net.npz"), "cannot write");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+
+    // What is no LeNet is shown and moved all the same.
+    let (output, out, err) = run(example("convert").arg(&file));
+    assert!(output.status.success(), "{err}");
+    assert!(out.contains("not a LeNet") && out.contains("missing: con_sam.0.bias"), "{out}");
+}

@@ -14,6 +14,8 @@ fn rpath(section: &str) -> Vec<PathBuf> {
 
 /// The program that runs this very test is linked as the examples and benches are.
 fn dynamic_section() -> String {
+    // Or the linker would leave out libtorch altogether.
+    assert!(lenet::tch::get_num_threads() > 0);
     let program = env::current_exe().unwrap();
     let output = Command::new("readelf").arg("-d").arg(&program).output();
     let output = output.expect("readelf is missing: it comes with the C++ compiler, in binutils");

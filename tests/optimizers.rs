@@ -11,6 +11,8 @@ fn data() -> Dataset {
 
 /// Plain gradient descent.
 fn config() -> TrainConfig {
+    // The tests run side by side: threads that wait for each other by spinning would stand in each other's way.
+    lenet::tch::set_num_threads(1);
     let optimizer = Optimizer::Sgd(Sgd::default());
     TrainConfig { device: Device::Cpu, learning_rate: 0.1, optimizer, ..TrainConfig::pytorch() }
 }

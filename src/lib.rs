@@ -22,6 +22,6 @@ pub use model::{
 };
 pub use tch;
 pub use train::{
-    Adam, AdamW, AnnealStrategy, BatchStats, EpochStats, Evaluation, OneCycleLr, Optimizer,
-    Progress, Schedule, Sgd, TrainConfig, Trainer,
+    Adam, AdamW, AnnealStrategy, BatchStats, EpochStats, Evaluation, Mistake, OneCycleLr,
+    Optimizer, Progress, Schedule, Sgd, TrainConfig, Trainer,
 };

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use lenet::{
-    Mnist, TrainConfig, Trainer, tch,
+    EpochRecord, Mnist, Report, TrainConfig, Trainer, tch,
     tch::Device,
     weights::{self, Form},
 };
@@ -46,6 +46,9 @@ struct Args {
     /// Write the trained weights to this file; its extension names the form
     #[arg(long, value_name = "PATH")]
     save_model: Option<PathBuf>,
+    /// Write figures, pictures and report.html to this folder after each epoch
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
     /// Train and test on one batch only, to see that all is in place
     #[arg(long)]
     dry_run: bool,
@@ -115,6 +118,7 @@ fn run(args: Args) -> Result<()> {
     }
     write!(out, "{}", lenet::summary([1, 32, 32]))?;
 
+    let mut report = args.report.as_ref().map(Report::create).transpose()?;
     for epoch in 1..=epochs {
         writeln!(out, "epoch {epoch}")?;
         let bar = progress_bar("{bar:40} {pos}/{len} images, {per_sec}, {eta} left");
@@ -134,8 +138,15 @@ fn run(args: Args) -> Result<()> {
             train.loss,
             test.loss
         ));
+        if let Some(report) = &mut report {
+            let record = EpochRecord::new(epoch, train, test, seconds);
+            report.record(&record, trainer.var_store(), &mnist.test)?;
+        }
     }
     writeln!(out, "End of the training")?;
+    if let Some(dir) = args.report {
+        note(format_args!("report written to {}", dir.join("report.html").display()));
+    }
     if let Some(path) = args.save_model {
         weights::save(trainer.var_store(), &path)?;
         note(format_args!("weights saved to {}", path.display()));

@@ -7,6 +7,8 @@ mod data;
 mod engine;
 mod error;
 mod model;
+#[cfg(feature = "report")]
+mod report;
 mod train;
 pub mod weights;
 
@@ -20,8 +22,10 @@ pub use model::{
     DownSample, DownSampleConfig, Init, LeNet, Stage, Summary, SummaryRow, conv_output_size,
     conv_parameters, linear_parameters, pool_output_size, summary,
 };
+#[cfg(feature = "report")]
+pub use report::{EpochRecord, Report};
 pub use tch;
 pub use train::{
-    Adam, AdamW, AnnealStrategy, BatchStats, EpochStats, Evaluation, OneCycleLr, Optimizer,
-    Progress, Schedule, Sgd, TrainConfig, Trainer,
+    Adam, AdamW, AnnealStrategy, BatchStats, EpochStats, Evaluation, Mistake, OneCycleLr,
+    Optimizer, Progress, Schedule, Sgd, TrainConfig, Trainer,
 };

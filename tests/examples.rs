@@ -1,6 +1,6 @@
 //! Runs the examples as a user does and reads what they print.
 
-#![cfg(feature = "download")] // as train_mnist is
+#![cfg(all(feature = "download", feature = "report"))] // as train_mnist is
 
 use lenet::{TrainConfig, Trainer, tch::Device};
 use std::{
@@ -98,6 +98,17 @@ fn train_mnist_shows_a_sample() {
 }
 
 #[test]
+fn train_mnist_writes_a_report() {
+    let dir = tempfile::tempdir().unwrap();
+    let args = ["--dry-run", "--device", "cpu", "--report", "runs/a"];
+    let (output, _, err) = run(example("train_mnist").args(args).current_dir(&dir));
+    assert!(output.status.success(), "{err}");
+    assert!(err.contains("runs/a/report.html"), "{err}");
+    let page = fs::read_to_string(dir.path().join("runs/a/report.html")).unwrap();
+    assert!(page.contains("epoch 1"));
+}
+
+#[test]
 fn train_mnist_refuses_what_makes_no_sense() {
     let somewhere = tempfile::tempdir().unwrap();
     let file = somewhere.path().join("a file");
@@ -119,6 +130,7 @@ fn train_mnist_refuses_what_makes_no_sense() {
         (&["--data", file], &["no MNIST files"]),
         (&["--save-model", missing.to_str().unwrap()], &["missing"]),
         (&["--save-model", "model.xyz"], &["model.xyz", "safetensors"]),
+        (&["--report", file], &["cannot", file]),
         (&["--epoch"], &["--epochs"]),
     ] {
         let (output, out, err) = run(example("train_mnist").args(args));

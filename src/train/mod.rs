@@ -13,5 +13,5 @@ mod trainer;
 pub use config::TrainConfig;
 pub use optimizer::{Adam, AdamW, Optimizer, Sgd};
 pub use schedule::{AnnealStrategy, OneCycleLr, Schedule};
-pub use stats::{BatchStats, EpochStats, Evaluation};
+pub use stats::{BatchStats, EpochStats, Evaluation, Mistake};
 pub use trainer::{Progress, Trainer};

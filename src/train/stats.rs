@@ -45,14 +45,33 @@ pub struct Evaluation {
     pub samples: usize,
     /// How many images of each digit (first index) were taken for each digit (second).
     pub confusion: [[u32; 10]; 10],
+    /// The images that were taken for another digit, the most wrong first: those with the highest loss.
+    pub mistakes: Vec<Mistake>,
+}
+
+/// An image that was taken for another digit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Mistake {
+    /// Its place in the set, from 0.
+    pub index: usize,
+    /// The digit that it is.
+    pub label: u8,
+    /// The digit that it was taken for.
+    pub answer: u8,
+    /// The probability that the network gave to its answer, 0 to 1.
+    pub probability: f32,
+    /// Its cross-entropy: `exp(-loss)` is the probability that the network gave to the label.
+    pub loss: f32,
 }
 
 impl Evaluation {
-    /// From each sample's loss, label and answer, in the order of the set.
+    /// From each sample's loss, label, answer and the answer's probability, in the order of the set.
     pub(super) fn new(
         losses: &[f32],
         labels: &[i64],
         answers: &[i64],
+        probabilities: &[f32],
         batch_size: usize,
     ) -> Evaluation {
         let samples = losses.len();
@@ -63,14 +82,70 @@ impl Evaluation {
             confusion[label as usize][answer as usize] += 1;
         }
         let correct: u32 = (0..10).map(|digit| confusion[digit][digit]).sum();
+        let mut mistakes: Vec<_> = (0..samples)
+            .filter(|&index| labels[index] != answers[index])
+            .map(|index| Mistake {
+                index,
+                label: labels[index] as u8,
+                answer: answers[index] as u8,
+                probability: probabilities[index],
+                loss: losses[index],
+            })
+            .collect();
+        mistakes.sort_by(|a, b| b.loss.total_cmp(&a.loss)); // stable: equal ones stay in the order of the set
         Evaluation {
             loss: total(losses) / samples as f64,
             blog_loss: batch_means.sum::<f64>() / samples as f64,
             accuracy: f64::from(correct) / samples as f64,
             samples,
             confusion,
+            mistakes,
         }
     }
+
+    /// For each digit, the share of the images taken for it that are it: `true positives / (true + false positives)`. 0 for
+    /// a digit that no image was taken for, as scikit-learn's `precision_score(.., zero_division=0)` has it.
+    ///
+    /// ```
+    /// use lenet::{Dataset, TrainConfig, Trainer, tch::{Device, Kind, Tensor}};
+    ///
+    /// let blank = Tensor::zeros([3, 32, 32], (Kind::Uint8, Device::Cpu));
+    /// let data = Dataset::new(blank, Tensor::from_slice(&[1i64, 2, 3]))?;
+    /// let test = Trainer::new(TrainConfig::pytorch())?.evaluate(&data)?;
+    /// // Equal images are all taken for the same digit: one of the three is it, or none.
+    /// assert!(test.precision().iter().all(|&share| share == 0.0 || share == 1.0 / 3.0));
+    /// # Ok::<(), lenet::Error>(())
+    /// ```
+    pub fn precision(&self) -> [f64; 10] {
+        self.per_digit(|right, _, taken| share(right, taken))
+    }
+
+    /// For each digit, the share of its images that were taken for it: `true positives / (true positives + false
+    /// negatives)`. 0 for a digit that the set has no image of, as scikit-learn's `recall_score(.., zero_division=0)` has it.
+    pub fn recall(&self) -> [f64; 10] {
+        self.per_digit(|right, there, _| share(right, there))
+    }
+
+    /// For each digit, the harmonic mean of [`precision`](Evaluation::precision) and [`recall`](Evaluation::recall). 0 for a
+    /// digit that the set has no image of and that none was taken for, as scikit-learn's `f1_score(.., zero_division=0)` has
+    /// it.
+    pub fn f1(&self) -> [f64; 10] {
+        self.per_digit(|right, there, taken| share(2 * right, there + taken))
+    }
+
+    /// `figure` of each digit's counts: its images that were taken for it, its images, the images that were taken for it.
+    fn per_digit(&self, figure: impl Fn(u32, u32, u32) -> f64) -> [f64; 10] {
+        std::array::from_fn(|digit| {
+            let there = self.confusion[digit].iter().sum();
+            let taken = self.confusion.iter().map(|row| row[digit]).sum();
+            figure(self.confusion[digit][digit], there, taken)
+        })
+    }
+}
+
+/// 0 where there is nothing to have a share in.
+fn share(part: u32, whole: u32) -> f64 {
+    if whole == 0 { 0.0 } else { f64::from(part) / f64::from(whole) }
 }
 
 /// Sums over an epoch's batches. What a batch gave stays on its device until [`settle`](Tally::settle) reads it, all that
@@ -137,5 +212,36 @@ impl Tally {
             samples: self.samples,
             learning_rate: self.learning_rate,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Evaluation;
+
+    /// Five images of 0, 0, 1, 2, 2, of which the second is taken for 1 and the last for 0.
+    fn evaluation() -> Evaluation {
+        let losses = [0.1, 2.0, 0.2, 0.3, 5.0];
+        let probabilities = [0.9, 0.8, 0.7, 0.6, 0.99];
+        Evaluation::new(&losses, &[0, 0, 1, 2, 2], &[0, 1, 1, 2, 0], &probabilities, 2)
+    }
+
+    /// `sklearn.metrics.precision_recall_fscore_support(labels, answers, labels=range(10), zero_division=0)`, 1.9.1.
+    #[test]
+    fn figures_per_digit_are_scikit_learn_s() {
+        let test = evaluation();
+        let expect =
+            |first: [f64; 3]| std::array::from_fn(|digit| *first.get(digit).unwrap_or(&0.0));
+        assert_eq!(test.precision(), expect([0.5, 0.5, 1.0]));
+        assert_eq!(test.recall(), expect([0.5, 1.0, 0.5]));
+        assert_eq!(test.f1(), expect([0.5, 2.0 / 3.0, 2.0 / 3.0]));
+    }
+
+    #[test]
+    fn the_most_wrong_come_first() {
+        let mistakes = evaluation().mistakes;
+        let first: Vec<_> =
+            mistakes.iter().map(|m| (m.index, m.label, m.answer, m.probability, m.loss)).collect();
+        assert_eq!(first, [(4, 2, 0, 0.99, 5.0), (1, 0, 1, 0.8, 2.0)]);
     }
 }

@@ -187,7 +187,7 @@ impl Trainer {
     pub fn evaluate(&self, data: &Dataset) -> Result<Evaluation> {
         let _no_grad = no_grad_guard();
         let data = data.to_device(self.config.device);
-        let (mut losses, mut answers) = (vec![], vec![]);
+        let (mut losses, mut answers, mut probabilities) = (vec![], vec![], vec![]);
         let total = data.len() as i64;
         for start in (0..total).step_by(EVALUATION_BATCH as usize) {
             let (images, labels) = data.range(start, EVALUATION_BATCH.min(total - start));
@@ -195,11 +195,13 @@ impl Trainer {
             let none = None::<Tensor>;
             losses.push(logits.f_cross_entropy_loss(&labels, none, Reduction::None, -100, 0.0)?);
             answers.push(logits.argmax(1, false));
+            probabilities.push((logits.amax(1, false) - logits.logsumexp(1, false)).exp());
         }
         let losses = Vec::try_from(Tensor::cat(&losses, 0))?;
         let labels = Vec::try_from(data.labels())?;
         let answers = Vec::try_from(Tensor::cat(&answers, 0))?;
-        Ok(Evaluation::new(&losses, &labels, &answers, self.config.batch_size))
+        let probabilities = Vec::try_from(Tensor::cat(&probabilities, 0))?;
+        Ok(Evaluation::new(&losses, &labels, &answers, &probabilities, self.config.batch_size))
     }
 
     /// The config it was made with.

@@ -1,0 +1,137 @@
+use super::palette::INK;
+use crate::{Error, Result};
+use image::{ImageFormat, RgbImage, imageops};
+use plotters::{
+    coord::Shift,
+    drawing::DrawingAreaErrorKind,
+    prelude::*,
+    style::{
+        register_font,
+        text_anchor::{HPos, Pos, VPos},
+    },
+};
+use std::{
+    io::{self, Cursor},
+    path::Path,
+    sync::Once,
+};
+
+pub(super) type Canvas<B> = DrawingArea<B, Shift>;
+pub(super) type Drawn<B> =
+    std::result::Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
+
+/// Something to look at, as a PNG file and as SVG within the page.
+pub(super) trait Picture {
+    /// What it shows. It stands over the PNG; the page has headings of its own.
+    fn title(&self) -> String;
+
+    /// What it says, for those who do not see it.
+    fn description(&self) -> String;
+
+    /// Width and height, without the title. A PNG has one pixel for each `SUPERSAMPLING` of these.
+    fn size(&self) -> (u32, u32);
+
+    fn draw<B: DrawingBackend>(&self, canvas: &Canvas<B>) -> Drawn<B>;
+}
+
+/// PNGs are drawn this many times as large and then averaged: plotters draws oblique lines with hard edges.
+const SUPERSAMPLING: u32 = 2;
+
+/// Of the title's strip over a PNG.
+const TITLE_HEIGHT: u32 = 150;
+
+/// The picture as a PNG, on white; `path` is what an error speaks of.
+pub(super) fn png(picture: &impl Picture, path: &Path) -> Result<Vec<u8>> {
+    let (width, height) = picture.size();
+    let height = height + TITLE_HEIGHT;
+    let mut pixels = vec![0; (width * height * 3) as usize];
+    let draw = |canvas: Canvas<BitMapBackend>| {
+        canvas.fill(&WHITE)?;
+        let (strip, rest) = canvas.split_vertically(TITLE_HEIGHT as i32);
+        let middle = (width as i32 / 2, TITLE_HEIGHT as i32 / 2);
+        strip.draw_text(&picture.title(), &bold(76, INK, HPos::Center), middle)?;
+        picture.draw(&rest)?;
+        canvas.present()
+    };
+    draw(BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area())
+        .map_err(|error| cannot_draw(path, error))?;
+
+    let drawn = RgbImage::from_raw(width, height, pixels)
+        .ok_or_else(|| Error::invalid("picture", "a canvas of its size", "another"))?;
+    let small = imageops::thumbnail(&drawn, width / SUPERSAMPLING, height / SUPERSAMPLING);
+    let mut bytes = vec![];
+    small
+        .write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png)
+        .map_err(|error| cannot_draw(path, error))?;
+    Ok(bytes)
+}
+
+/// The picture as an `<svg>` element on no background; `path` is what an error speaks of.
+pub(super) fn svg(picture: &impl Picture, path: &Path) -> Result<String> {
+    let mut svg = String::new();
+    let draw = |canvas: Canvas<SVGBackend>| {
+        picture.draw(&canvas)?;
+        canvas.present()
+    };
+    draw(SVGBackend::with_string(&mut svg, picture.size()).into_drawing_area())
+        .map_err(|error| cannot_draw(path, error))?;
+    // A screen reader gets one sentence instead of every tick of every axis.
+    let label = format!("<svg role=\"img\" aria-label=\"{}\" ", picture.description());
+    Ok(svg.replacen("<svg ", &label, 1))
+}
+
+/// A strip of all the colours of a scale, from `colour(0.0)` at the left to `colour(1.0)`.
+pub(super) fn draw_scale<B: DrawingBackend>(
+    canvas: &Canvas<B>,
+    (left, top): (i32, i32),
+    (width, height): (i32, i32),
+    colour: impl Fn(f64) -> RGBColor,
+) -> Drawn<B> {
+    const STEPS: i32 = 100;
+    for step in 0..STEPS {
+        // Each as far as the end, under the next: edges that only touch would let the background through.
+        let corners = [(left + width * step / STEPS, top), (left + width, top + height)];
+        let colour = colour(f64::from(step) / f64::from(STEPS - 1));
+        canvas.draw(&Rectangle::new(corners, colour.filled()))?;
+    }
+    Ok(())
+}
+
+fn cannot_draw(path: &Path, error: impl std::error::Error) -> Error {
+    let source = io::Error::other(error.to_string());
+    Error::Io { action: "draw", path: path.into(), source }
+}
+
+/// How plain text looks, `size` high from line to line and vertically centred on its point.
+pub(super) fn text(size: u32, colour: RGBColor, anchor: HPos) -> TextStyle<'static> {
+    styled(size, colour, anchor, FontStyle::Normal)
+}
+
+/// [`text`] that catches the eye.
+pub(super) fn bold(size: u32, colour: RGBColor, anchor: HPos) -> TextStyle<'static> {
+    styled(size, colour, anchor, FontStyle::Bold)
+}
+
+fn styled(size: u32, colour: RGBColor, anchor: HPos, style: FontStyle) -> TextStyle<'static> {
+    static FONT: Once = Once::new();
+    FONT.call_once(provide_font);
+    (FontFamily::SansSerif, size, style)
+        .into_font()
+        .color(&colour)
+        .pos(Pos::new(anchor, VPos::Center))
+}
+
+/// Gives plotters the font that this crate brings along. It goes by the generic name: a program that has given plotters a
+/// sans-serif font, or has it take the system's (plotters' feature `ttf`), keeps that one.
+fn provide_font() {
+    let fonts: [(_, &'static [u8]); 2] = [
+        (FontStyle::Normal, include_bytes!("font/Roboto-Regular.ttf")),
+        (FontStyle::Bold, include_bytes!("font/Roboto-Medium.ttf")),
+    ];
+    if (FontFamily::SansSerif, 12).into_font().layout_box("0").is_err() {
+        for (style, bytes) in fonts {
+            // Where this fails, drawing does too, and says so.
+            let _ = register_font(FontFamily::SansSerif.as_str(), style, bytes);
+        }
+    }
+}

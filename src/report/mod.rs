@@ -1,0 +1,17 @@
+//! What is written about a run as it goes: figures for programs, pictures and a page for people.
+
+mod canvas;
+mod confusion;
+mod curves;
+mod events;
+mod filters;
+mod metrics;
+mod page;
+mod palette;
+mod record;
+#[allow(clippy::module_inception)] // the noun is the folder's
+mod report;
+mod sheet;
+
+pub use record::EpochRecord;
+pub use report::Report;

@@ -70,12 +70,7 @@ pub fn train(trainer: &mut Trainer, data: &Dataset, batch_size: i64) -> Tensor {
 
 /// The losses `from..to` of a curve as tensors of their own, since each is compared relative to itself.
 pub fn curve(losses: &Tensor, from: i64, to: i64) -> Tensors {
-    (from..to).map(|index| (step(index), losses.get(index).view([1]))).collect()
-}
-
-/// The name of a step's loss, counted from 0, in what [`curve`] gives.
-pub fn step(index: i64) -> String {
-    format!("curve.{:04}", index + 1)
+    (from..to).map(|step| (format!("curve.{:04}", step + 1), losses.get(step).view([1]))).collect()
 }
 
 /// The images of a set at `indices`, in their order.

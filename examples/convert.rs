@@ -4,11 +4,12 @@
 
 use std::{
     fs,
-    io::{self, Write},
+    io::{self, ErrorKind, Write},
     path::{Path, PathBuf},
+    process::ExitCode,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Parser;
 use lenet::{
     Error, LeNet,
@@ -37,27 +38,46 @@ struct Args {
     metadata: Vec<(String, String)>,
 }
 
-fn main() -> Result<()> {
-    let args = Args::parse();
+fn main() -> ExitCode {
+    match run(Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads our output has had enough of it: `convert net.pt | head -1`.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Without its sources: the library's messages tell of them.
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: Args) -> Result<()> {
     // Before the work: nobody should wait for a file that will not be written.
-    let target = args.to.as_deref().map(|to| check_target(&args, to)).transpose()?;
+    let target = args.to.as_deref().map(|to| check_target(&args.from, to)).transpose()?;
     if target != Some(Form::Safetensors) && !args.metadata.is_empty() {
         bail!("only a .safetensors keeps metadata");
     }
 
     let mut weights = StateDict::read(&args.from)?;
+    weights.metadata.extend(args.metadata);
+    if let Some(to) = &args.to {
+        weights.write(to)?;
+        check_written(&weights, to)?;
+    }
+
     let mut out = io::stdout().lock();
     report(&weights, &args.from, &mut out)?;
-
-    let Some((to, form)) = args.to.as_deref().zip(target) else { return Ok(()) };
-    if form != Form::Safetensors && !weights.metadata.is_empty() {
-        writeln!(out, "metadata is left out: {form} keeps none")?;
+    if let Some((to, form)) = args.to.zip(target) {
+        if form != Form::Safetensors && !weights.metadata.is_empty() {
+            writeln!(out, "metadata is left out: {form} keeps none")?;
+        }
+        writeln!(out, "wrote {} ({form}); read again, every bit is the same", to.display())?;
     }
-    weights.metadata.extend(args.metadata);
-    weights.write(to)?;
-    check_written(&weights, to)?;
-    writeln!(out, "wrote {} ({form}); read again, every bit is the same", to.display())?;
     Ok(())
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }
 
 fn key_and_value(text: &str) -> Result<(String, String), String> {
@@ -66,12 +86,12 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
 }
 
 /// The form of the file to write, if it is not the one to read.
-fn check_target(args: &Args, to: &Path) -> Result<Form> {
+fn check_target(from: &Path, to: &Path) -> Result<Form> {
     let form = Form::of_path(to)?;
-    if let (Ok(from), Ok(to)) = (fs::canonicalize(&args.from), fs::canonicalize(to))
-        && from == to
+    if let (Ok(real_from), Ok(real_to)) = (fs::canonicalize(from), fs::canonicalize(to))
+        && real_from == real_to
     {
-        bail!("{} is both IN and OUT", args.from.display());
+        bail!("{} is both IN and OUT", from.display());
     }
     Ok(form)
 }
@@ -114,7 +134,7 @@ fn report(weights: &StateDict, from: &Path, out: &mut impl Write) -> Result<()> 
 
 /// Reads the file that was just written, and compares.
 fn check_written(weights: &StateDict, to: &Path) -> Result<()> {
-    let written = StateDict::read(to).context("the file that was just written cannot be read")?;
+    let written = StateDict::read(to)?;
     for (name, tensor) in weights.iter() {
         // NaN is not equal to itself, its bits are.
         let same = written.get(name).is_some_and(|other| {

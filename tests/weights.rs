@@ -313,6 +313,45 @@ fn a_mismatch_lists_everything_and_changes_nothing() {
 }
 
 #[test]
+fn each_kind_of_mismatch_is_enough() {
+    let file = golden("weights/state_dict.pt");
+    let refused = |change: fn(&nn::VarStore)| {
+        let mut vs = tiny_model();
+        change(&vs);
+        let before = model_bits(&vs);
+        let Err(Error::StateDict(mismatch)) = weights::load(&mut vs, &file) else {
+            panic!("taken")
+        };
+        assert_eq!(model_bits(&vs), before);
+        [mismatch.missing.len(), mismatch.unexpected.len(), mismatch.unfit.len()]
+    };
+    assert_eq!(refused(|vs| add(vs, "extra", "scale", &[1])), [1, 0, 0]);
+
+    let partial = |shape: &[i64], bias: bool| {
+        let vs = nn::VarStore::new(Device::Cpu);
+        add(&vs, "conv", "weight", &[2, 1, 3, 3]);
+        add(&vs, "conv", "bias", &[2]);
+        add(&vs, "fc", "weight", shape);
+        if bias {
+            add(&vs, "fc", "bias", &[3]);
+        }
+        vs
+    };
+    for (mut vs, lists) in [(partial(&[3, 4], false), [0, 1, 0]), (partial(&[12], true), [0, 0, 1])]
+    {
+        let before = model_bits(&vs);
+        let Err(Error::StateDict(mismatch)) = weights::load(&mut vs, &file) else {
+            panic!("taken: {lists:?}")
+        };
+        assert_eq!(
+            [mismatch.missing.len(), mismatch.unexpected.len(), mismatch.unfit.len()],
+            lists
+        );
+        assert_eq!(model_bits(&vs), before);
+    }
+}
+
+#[test]
 fn loading_writes_into_the_variables_memory() {
     let mut vs = tiny_model();
     let flat = Tensor::full([35], 77.0, (Kind::Float, Device::Cpu));

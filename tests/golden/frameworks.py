@@ -9,7 +9,7 @@ They come as a record, a dict of NumPy arrays whose names say what each is:
     curve, final.NAME            of Adam at 1e-3: each step's loss, before the step is taken; the weights after the last
 
 NAME is a name of the state_dict, and the layout is PyTorch's. Paddle keeps a Linear's weight as [in, out], so it is
-transposed on its way in and out, and so is its gradient.
+transposed on its way out, and so is its gradient.
 """
 
 import mnist
@@ -41,9 +41,6 @@ class PyTorch:
         """A parameter or its gradient, in PyTorch's layout."""
         return self.array(tensor)
 
-    def set_weights(self, weights: Arrays):
-        self.net.load_state_dict({name: self.tensor(array) for name, array in weights.items()})
-
 
 class Paddle(PyTorch):
     def __init__(self, seed: int):
@@ -62,9 +59,6 @@ class Paddle(PyTorch):
         array = self.array(tensor)
         # Of the parameters, only the weights of Linear have two dimensions.
         return np.ascontiguousarray(array.T) if array.ndim == 2 else array
-
-    def set_weights(self, weights: Arrays):
-        self.net.set_state_dict({name: array.T if array.ndim == 2 else array for name, array in weights.items()})
 
 
 FRAMEWORKS = {"pytorch": PyTorch, "paddle": Paddle}

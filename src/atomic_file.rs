@@ -26,9 +26,29 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     replace(&target, folder, bytes).map_err(Error::io("write", path))
 }
 
+/// Removes what killed writes left in a folder in which nothing else is being written.
+///
+/// # Errors
+///
+/// [`Error::Io`], with what could not be done.
+pub(crate) fn remove_leftovers(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder).map_err(Error::io("read", folder))? {
+        let path = entry.map_err(Error::io("read", folder))?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.starts_with(PREFIX) && name.ends_with(SUFFIX) {
+            fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+        }
+    }
+    Ok(())
+}
+
+/// What the temporary files are called.
+const PREFIX: &str = ".lenet-";
+const SUFFIX: &str = ".tmp";
+
 fn replace(target: &Path, folder: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".lenet-").suffix(".tmp");
+    builder.prefix(PREFIX).suffix(SUFFIX);
     // A temporary file is its owner's alone; what is saved is to be read by whom the umask lets.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));

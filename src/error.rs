@@ -97,6 +97,19 @@ pub enum Error {
         loss: f32,
     },
 
+    /// A checkpoint is another version's or another config's, so that the run would not go on as it was.
+    #[error(
+        "cannot go on from {}: {}; its weights alone can be taken over as those of any file",
+        path.display(),
+        differences.join("; ")
+    )]
+    CheckpointMismatch {
+        /// The checkpoint.
+        path: PathBuf,
+        /// What differs: name, what is there, what is here.
+        differences: Vec<String>,
+    },
+
     /// libtorch refused an operation.
     #[error("libtorch: {}", first_line(.0))]
     Torch(#[from] tch::TchError),

@@ -26,6 +26,6 @@ pub use model::{
 pub use report::{EpochRecord, Report};
 pub use tch;
 pub use train::{
-    Adam, AdamW, AnnealStrategy, BatchStats, EpochStats, Evaluation, Mistake, OneCycleLr,
-    Optimizer, Progress, Schedule, Sgd, TrainConfig, Trainer,
+    Adam, AdamW, AnnealStrategy, BatchStats, Best, Checkpoints, EpochStats, Evaluation, Mistake,
+    OneCycleLr, Optimizer, Progress, Resumed, Schedule, Sgd, TrainConfig, Trainer,
 };

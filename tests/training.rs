@@ -2,6 +2,7 @@
 
 use lenet::tch::{self, Device, Kind, Tensor, no_grad_guard};
 use lenet::{Dataset, Engine, Error, Init, Mnist, TrainConfig, Trainer};
+use std::ops::ControlFlow::Continue;
 
 fn mnist() -> Mnist {
     Mnist::open(concat!(env!("CARGO_MANIFEST_DIR"), "/data/mnist")).unwrap()
@@ -65,9 +66,14 @@ fn the_partial_last_batch_is_kept() {
     let data = mnist().train.first(100);
     let mut trainer = Trainer::new(config()).unwrap();
     let mut seen = vec![];
-    let stats = trainer.train_epoch_with(&data, |at| seen.push((at.samples, at.total))).unwrap();
-    assert_eq!(seen, [(32, 100), (64, 100), (96, 100), (100, 100)]);
-    assert_eq!(stats.samples, 100);
+    let trained = trainer.train_epoch_with(&data, |trainer, at| {
+        assert_eq!(trainer.samples(), at.samples);
+        seen.push((at.samples, at.total, at.stats.unwrap().samples));
+        Ok(Continue::<()>(()))
+    });
+    assert_eq!(seen, [(32, 100, 32), (64, 100, 64), (96, 100, 96), (100, 100, 100)]);
+    let Continue(stats) = trained.unwrap() else { unreachable!() };
+    assert_eq!((stats.samples, trainer.samples(), trainer.epochs()), (100, 0, 1));
 }
 
 /// Against the same steps taken one by one, and the formulas worked out here.

@@ -89,6 +89,30 @@ impl Dataset {
         }
     }
 
+    /// All but the last `n` images, and these: to choose by, with the test set left for one look at the end. The memory is
+    /// shared.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] where one of the two would be empty.
+    pub fn split(&self, n: usize) -> Result<(Dataset, Dataset)> {
+        if n == 0 || n >= self.len() {
+            let most = self.len() - 1;
+            return Err(Error::invalid(
+                "n",
+                format!("1 to {most} of {}", self.len()),
+                n.to_string(),
+            ));
+        }
+        let (start, n) = ((self.len() - n) as i64, n as i64);
+        let last = Dataset {
+            pixels: self.pixels.narrow(0, start, n),
+            labels: self.labels.narrow(0, start, n),
+            white: self.white.shallow_clone(),
+        };
+        Ok((self.first(start as usize), last))
+    }
+
     /// Image `index`, 32x32, as a picture.
     ///
     /// # Errors

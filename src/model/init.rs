@@ -1,3 +1,4 @@
+use serde::{Deserialize, Serialize};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tch::{Kind, Tensor};
 
@@ -17,7 +18,7 @@ use tch::{Kind, Tensor};
 ///
 /// Sources: `torch.nn.Conv2d.reset_parameters`, `torch.nn.Linear.reset_parameters`; `paddle.nn.Conv2D`,
 /// `paddle.nn.Linear` and `Layer.create_parameter`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Init {
     /// PyTorch's defaults: what the post's PyTorch program trains from.
     #[default]

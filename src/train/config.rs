@@ -1,5 +1,6 @@
 use super::{optimizer::Optimizer, schedule::Schedule};
 use crate::{Engine, Error, Init, Result};
+use serde::{Deserialize, Serialize};
 use std::fmt::Display;
 use tch::{Cuda, Device, Kind, Tensor};
 
@@ -11,7 +12,10 @@ use tch::{Cuda, Device, Kind, Tensor};
 /// let config = TrainConfig { epochs: 1, ..TrainConfig::pytorch() };
 /// assert_eq!(config.batch_size, 32);
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+///
+/// It can be written and read with serde; the device is `cpu`, `cuda:0` and so on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TrainConfig {
     /// How many times to go through the training set. The [`Trainer`](crate::Trainer) goes through it once at each call of
     /// `train_epoch`: this is for the loop around it.
@@ -33,6 +37,7 @@ pub struct TrainConfig {
     /// How the parameters are drawn at first.
     pub init: Init,
     /// Where to train.
+    #[serde(with = "device")]
     pub device: Device,
     /// What computes loss and gradients.
     pub engine: Engine,
@@ -83,6 +88,35 @@ impl TrainConfig {
                 Ok(())
             }
             device => Err(Error::NoDevice { device, cuda_devices: Cuda::device_count() }),
+        }
+    }
+}
+
+/// A device as PyTorch writes it.
+mod device {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use tch::Device;
+
+    pub fn serialize<S: Serializer>(device: &Device, to: S) -> Result<S::Ok, S::Error> {
+        match device {
+            Device::Cpu => to.serialize_str("cpu"),
+            Device::Cuda(index) => to.collect_str(&format_args!("cuda:{index}")),
+            Device::Mps => to.serialize_str("mps"),
+            Device::Vulkan => to.serialize_str("vulkan"),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Device, D::Error> {
+        let name = String::deserialize(from)?;
+        match name.as_str() {
+            "cpu" => Ok(Device::Cpu),
+            "mps" => Ok(Device::Mps),
+            "vulkan" => Ok(Device::Vulkan),
+            _ => name
+                .strip_prefix("cuda:")
+                .and_then(|index| index.parse().ok())
+                .map(Device::Cuda)
+                .ok_or_else(|| D::Error::custom(format!("there is no device {name:?}"))),
         }
     }
 }

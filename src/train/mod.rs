@@ -1,5 +1,8 @@
 //! Training: the recipes, the optimizers, the loop, and what it reports.
 
+mod best;
+mod checkpoint;
+mod checkpoints;
 mod clip;
 mod config;
 #[cfg(test)]
@@ -10,6 +13,8 @@ mod shuffle;
 mod stats;
 mod trainer;
 
+pub use best::Best;
+pub use checkpoints::{Checkpoints, Resumed};
 pub use config::TrainConfig;
 pub use optimizer::{Adam, AdamW, Optimizer, Sgd};
 pub use schedule::{AnnealStrategy, OneCycleLr, Schedule};

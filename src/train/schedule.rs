@@ -1,12 +1,13 @@
 use super::config::require;
 use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
 
 /// How the learning rate goes over a run: PyTorch's schedules, with its names and values.
 ///
 /// [`StepLr`](Schedule::StepLr) and [`CosineAnnealingLr`](Schedule::CosineAnnealingLr) follow the epochs that were
 /// trained, as with `scheduler.step()` after each epoch; [`OneCycleLr`] follows the optimizer's steps.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Schedule {
     /// The config's learning rate throughout: the post's.
@@ -101,7 +102,7 @@ impl Schedule {
 /// let one_cycle = OneCycleLr { cycle_momentum: false, ..one_cycle };
 /// let config = TrainConfig { schedule: Schedule::OneCycleLr(one_cycle), ..config };
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct OneCycleLr {
     /// The highest learning rate, above 0.
     pub max_lr: f64,
@@ -128,7 +129,7 @@ pub struct OneCycleLr {
 }
 
 /// How a [`OneCycleLr`] goes from one learning rate to the next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum AnnealStrategy {
     /// Along half a wave of the cosine.
     #[default]

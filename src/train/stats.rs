@@ -1,3 +1,4 @@
+use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 /// What one optimizer step saw, before it changed the weights.
@@ -148,26 +149,41 @@ fn share(part: u32, whole: u32) -> f64 {
     if whole == 0 { 0.0 } else { f64::from(part) / f64::from(whole) }
 }
 
-/// Sums over an epoch's batches. What a batch gave stays on its device until [`settle`](Tally::settle) reads it, all that
-/// waits at once, so that the device need not stop after each batch.
-#[derive(Debug, Default)]
-pub(super) struct Tally {
-    /// Loss and right answers, on the device, and the number of images of each batch.
-    waiting: Vec<(Tensor, Tensor, usize)>,
+/// Sums over an epoch's batches.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Sums {
+    /// Images of the epoch.
+    pub total: usize,
+    /// Images that were summed.
+    pub samples: usize,
     steps: usize,
-    samples: usize,
     correct: i64,
     total_loss: f64,
     total_means: f64,
     learning_rate: f64,
 }
 
+/// Sums over an epoch's batches. What a batch gave stays on its device until [`settle`](Tally::settle) reads it, all that
+/// waits at once, so that the device need not stop after each batch.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// Loss and right answers, on the device, the number of images and the learning rate of each batch.
+    waiting: Vec<(Tensor, Tensor, usize, f64)>,
+    pub sums: Sums,
+}
+
+impl From<Sums> for Tally {
+    fn from(sums: Sums) -> Tally {
+        Tally { waiting: vec![], sums }
+    }
+}
+
 impl Tally {
     /// Takes a batch's mean loss (`[]`), its right answers (`[]`) and its size, and the learning rate of the step that
     /// followed.
     pub fn add(&mut self, loss: Tensor, correct: Tensor, samples: usize, learning_rate: f64) {
-        self.learning_rate = learning_rate;
-        self.waiting.push((loss, correct, samples));
+        self.waiting.push((loss, correct, samples, learning_rate));
     }
 
     /// How many batches wait to be read.
@@ -175,42 +191,60 @@ impl Tally {
         self.waiting.len()
     }
 
+    /// How many images were taken, those of the batches that wait as well.
+    pub fn samples(&self) -> usize {
+        self.sums.samples + self.waiting.iter().map(|(_, _, samples, _)| samples).sum::<usize>()
+    }
+
     /// Reads what waits.
     ///
     /// # Errors
     ///
-    /// The first loss that is not finite, with its step, counted from 1.
+    /// As [`read`](Tally::read).
     pub fn settle(&mut self) -> std::result::Result<(), (usize, f32)> {
-        let waiting = std::mem::take(&mut self.waiting);
-        if waiting.is_empty() {
-            return Ok(());
+        self.sums = self.read()?;
+        self.waiting.clear();
+        Ok(())
+    }
+
+    /// The sums over all batches, those that wait as well.
+    ///
+    /// # Errors
+    ///
+    /// The first loss that is not finite, with its step, counted from 1.
+    pub fn read(&self) -> std::result::Result<Sums, (usize, f32)> {
+        let mut sums = self.sums;
+        if self.waiting.is_empty() {
+            return Ok(sums);
         }
-        let losses: Vec<_> = waiting.iter().map(|(loss, ..)| loss).collect();
-        let correct: Vec<_> = waiting.iter().map(|(_, correct, _)| correct).collect();
+        let losses: Vec<_> = self.waiting.iter().map(|(loss, ..)| loss).collect();
+        let correct: Vec<_> = self.waiting.iter().map(|(_, correct, ..)| correct).collect();
         let losses = Tensor::stack(&losses, 0).to_device(Device::Cpu);
-        self.correct += Tensor::stack(&correct, 0).sum(Kind::Int64).int64_value(&[]);
-        for (i, (.., samples)) in waiting.iter().enumerate() {
-            self.steps += 1;
+        sums.correct += Tensor::stack(&correct, 0).sum(Kind::Int64).int64_value(&[]);
+        for (i, &(.., samples, learning_rate)) in self.waiting.iter().enumerate() {
+            sums.steps += 1;
             let loss = losses.double_value(&[i as i64]);
             if !loss.is_finite() {
-                return Err((self.steps, loss as f32));
+                return Err((sums.steps, loss as f32));
             }
-            self.samples += samples;
-            self.total_loss += loss * *samples as f64;
-            self.total_means += loss;
+            sums.samples += samples;
+            sums.total_loss += loss * samples as f64;
+            sums.total_means += loss;
+            sums.learning_rate = learning_rate;
         }
-        Ok(())
+        Ok(sums)
     }
 
     /// The epoch's figures, of all that has been settled.
     pub fn stats(&self) -> EpochStats {
-        let samples = self.samples as f64;
+        let sums = &self.sums;
+        let samples = sums.samples as f64;
         EpochStats {
-            loss: self.total_loss / samples,
-            blog_loss: self.total_means / samples,
-            accuracy: self.correct as f64 / samples,
-            samples: self.samples,
-            learning_rate: self.learning_rate,
+            loss: sums.total_loss / samples,
+            blog_loss: sums.total_means / samples,
+            accuracy: sums.correct as f64 / samples,
+            samples: sums.samples,
+            learning_rate: sums.learning_rate,
         }
     }
 }

@@ -1,4 +1,6 @@
 use super::{
+    best::Best,
+    checkpoint::{Checkpoint, State},
     clip::clip_grad_norm,
     config::TrainConfig,
     optimizer::OptimizerState,
@@ -9,9 +11,9 @@ use crate::{
     Error, LeNet, Result,
     data::Dataset,
     engine::{Engine, Libtorch, Parameters},
-    weights,
+    weights::{self, StateDict},
 };
-use std::path::Path;
+use std::{convert::Infallible, mem, ops::ControlFlow, path::Path};
 use tch::{Device, Kind, Reduction, Tensor, nn, nn::Module, no_grad_guard};
 
 /// Trains a [`LeNet`] as a [`TrainConfig`] says. It returns numbers and prints nothing.
@@ -43,20 +45,26 @@ pub struct Trainer {
     optimizer: OptimizerState,
     /// How many epochs were trained.
     epochs: usize,
+    /// The sums of the epoch under way.
+    tally: Tally,
+    best: Option<Best>,
 }
 
 /// How far an epoch has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Progress {
     /// Images trained on in this epoch.
     pub samples: usize,
     /// Images of the epoch.
     pub total: usize,
+    /// The epoch's figures so far. On a GPU they are read every 100 steps only, so that it need not stop at each; none
+    /// before that.
+    pub stats: Option<EpochStats>,
 }
 
-/// How many steps go by before their losses are read and looked at: reading makes a GPU stop until it has done all that was
-/// asked of it.
+/// How many steps go by before their losses are read and looked at, elsewhere than on a CPU: reading makes a GPU stop until
+/// it has done all that was asked of it.
 const STEPS_BETWEEN_CHECKS: usize = 100;
 
 /// Images that are evaluated at once: enough to keep the cores busy, few enough to stay in their caches.
@@ -81,7 +89,18 @@ impl Trainer {
             Engine::Auto | Engine::Libtorch => Libtorch,
         };
         let optimizer = OptimizerState::new(config.optimizer);
-        Ok(Trainer { config, var_store, model, parameters, engine, optimizer, epochs: 0 })
+        let tally = Tally::default();
+        Ok(Trainer {
+            config,
+            var_store,
+            model,
+            parameters,
+            engine,
+            optimizer,
+            epochs: 0,
+            tally,
+            best: None,
+        })
     }
 
     /// A trainer that starts from saved weights, of any form that [`weights::load`] reads.
@@ -95,51 +114,84 @@ impl Trainer {
         Ok(trainer)
     }
 
-    /// Goes once through `data`, in an order that follows from the seed and the number of epochs before.
+    /// Goes once through `data`, in an order that follows from the seed and the number of epochs before. An epoch that was
+    /// broken off, or saved in its midst, is gone on with.
     ///
     /// In PyTorch's words the order is `torch.randperm(n, generator=torch.Generator().manual_seed(1000 * seed + epochs))`.
     ///
     /// # Errors
     ///
     /// [`Error::NonFiniteLoss`] where a batch's loss is not finite, and the weights are spoilt. [`Error::Invalid`] where the
-    /// schedule has no step left: the steps before it were taken, and the epoch does not count.
+    /// schedule has no step left, or `data` has another length than the set of the epoch that is gone on with.
     ///
     /// # Panics
     ///
     /// As all of tch does, where the device's memory runs out.
     pub fn train_epoch(&mut self, data: &Dataset) -> Result<EpochStats> {
-        self.train_epoch_with(data, |_| ())
+        let never = |_: &Trainer, _| Ok(ControlFlow::<Infallible>::Continue(()));
+        let ControlFlow::Continue(stats) = self.train_epoch_with(data, never)?;
+        Ok(stats)
     }
 
-    /// [`train_epoch`](Trainer::train_epoch), telling `on_batch` after each batch how far it has come.
+    /// [`train_epoch`](Trainer::train_epoch), calling `on_batch` after each batch: to show how far it has come, to
+    /// [save](Trainer::save_checkpoint) the trainer as it is then, or to break off. What it breaks off with is returned, and
+    /// the next call goes on from there.
+    ///
+    /// ```
+    /// # use lenet::{Dataset, TrainConfig, Trainer, tch::{Device, Kind, Tensor}};
+    /// use std::ops::ControlFlow::{Break, Continue};
+    ///
+    /// # let pixels = Tensor::zeros([100, 32, 32], (Kind::Uint8, Device::Cpu));
+    /// # let data = Dataset::new(pixels, Tensor::zeros([100], (Kind::Int64, Device::Cpu)))?;
+    /// let mut trainer = Trainer::new(TrainConfig::pytorch())?;
+    /// let stopped = trainer.train_epoch_with(&data, |_, at| {
+    ///     Ok(if at.samples < 64 { Continue(()) } else { Break("enough") })
+    /// })?;
+    /// assert_eq!(stopped, Break("enough"));
+    /// assert_eq!(trainer.train_epoch(&data)?.samples, 100);
+    /// # Ok::<(), lenet::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// As [`train_epoch`](Trainer::train_epoch).
-    pub fn train_epoch_with(
+    /// As [`train_epoch`](Trainer::train_epoch), and what `on_batch` returns.
+    pub fn train_epoch_with<B>(
         &mut self,
         data: &Dataset,
-        mut on_batch: impl FnMut(Progress),
-    ) -> Result<EpochStats> {
+        mut on_batch: impl FnMut(&Trainer, Progress) -> Result<ControlFlow<B>>,
+    ) -> Result<ControlFlow<B, EpochStats>> {
+        let (done, total) = (self.tally.samples(), data.len());
+        if done > 0 && self.tally.sums.total != total {
+            let expected = format!("the {} images of the epoch under way", self.tally.sums.total);
+            return Err(Error::invalid("data", expected, format!("{total} images")));
+        }
+        self.tally.sums.total = total;
         let data = data.to_device(self.config.device);
         let seed = self.config.seed.wrapping_mul(1000).wrapping_add(self.epochs as u64);
-        let order = Tensor::f_from_slice(&permutation(data.len(), seed))?;
-        let order = order.to_device(self.config.device);
-        let mut tally = Tally::default();
-        let mut samples = 0;
-        for indices in order.split(self.config.batch_size.min(data.len()) as i64, 0) {
+        let order = &permutation(total, seed)[done..];
+        let order = Tensor::f_from_slice(order)?.to_device(self.config.device);
+        let between = if self.config.device == Device::Cpu { 1 } else { STEPS_BETWEEN_CHECKS };
+        let batches = match done < total {
+            true => order.split(self.config.batch_size.min(total) as i64, 0),
+            false => vec![],
+        };
+        for indices in batches {
             let (images, labels) = data.gather(&indices);
             let mut batch = self.engine.batch(&self.model, &self.parameters, &images, &labels)?;
             let learning_rate = self.step(&mut batch.gradients)?;
-            tally.add(batch.loss, batch.correct, indices.numel(), learning_rate);
-            samples += indices.numel();
-            on_batch(Progress { samples, total: data.len() });
-            if tally.waiting() == STEPS_BETWEEN_CHECKS || samples == data.len() {
-                tally.settle().map_err(|(step, loss)| self.non_finite_loss(step, loss))?;
+            self.tally.add(batch.loss, batch.correct, indices.numel(), learning_rate);
+            let samples = self.tally.samples();
+            if self.tally.waiting() == between || samples == total {
+                self.settle()?;
+            }
+            let stats = (self.tally.sums.samples > 0).then(|| self.tally.stats());
+            if let ControlFlow::Break(why) = on_batch(self, Progress { samples, total, stats })? {
+                return Ok(ControlFlow::Break(why));
             }
         }
+        self.settle()?;
         self.epochs += 1;
-        Ok(tally.stats())
+        Ok(ControlFlow::Continue(mem::take(&mut self.tally).stats()))
     }
 
     /// One optimizer step on a batch of one's own: `images` `f32` `[n, 1, 32, 32]`, `labels` `i64` `[n]` from 0 to 9. It ends
@@ -204,6 +256,82 @@ impl Trainer {
         Ok(Evaluation::new(&losses, &labels, &answers, &probabilities, self.config.batch_size))
     }
 
+    /// Writes all that it takes to go on from here with the same bits to `path`, one safetensors file: weights, the
+    /// optimizer's state, how far the epoch has come, the config, the versions, and a checksum of it all. What was there
+    /// before is replaced in one step, or left as it was.
+    ///
+    /// [`weights::load`] reads such a file, too, and so does everything that reads safetensors: the weights have their names
+    /// in the `state_dict`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] where it can't be written; [`Error::NonFiniteLoss`] and [`Error::Invalid`] where training has diverged,
+    /// so that there is nothing to go on with.
+    pub fn save_checkpoint(&self, path: impl AsRef<Path>) -> Result<()> {
+        let epoch = self.tally.read().map_err(|(step, loss)| self.non_finite_loss(step, loss))?;
+        let state = State {
+            config: self.config.clone(),
+            epochs: self.epochs,
+            steps: self.optimizer.steps(),
+            epoch,
+            best: self.best,
+        };
+        let weights = StateDict::from_var_store(&self.var_store)?;
+        state.write(weights, self.optimizer.buffers(), path.as_ref())
+    }
+
+    /// The trainer that [`save_checkpoint`](Trainer::save_checkpoint) wrote: it goes on as that one would have, bit for bit,
+    /// with the same number of threads on the same kind of CPU.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] and [`Error::Malformed`] where there is no whole checkpoint: any flipped bit is noticed;
+    /// [`Error::CheckpointMismatch`] where another version wrote it; [`Error::NoDevice`] where the device that it was
+    /// trained on is not there: see [`resume_with`](Trainer::resume_with).
+    pub fn resume(path: impl AsRef<Path>) -> Result<Trainer> {
+        let checkpoint = Checkpoint::read(path.as_ref())?;
+        let config = checkpoint.state.config.clone();
+        Trainer::restore(checkpoint, config)
+    }
+
+    /// [`resume`](Trainer::resume), for more or fewer epochs, on another device or with another engine, as `config` has it.
+    ///
+    /// # Errors
+    ///
+    /// As there, and [`Error::CheckpointMismatch`] where `config` differs in anything else.
+    pub fn resume_with(config: TrainConfig, path: impl AsRef<Path>) -> Result<Trainer> {
+        let checkpoint = Checkpoint::read(path.as_ref())?;
+        checkpoint.state.check_config(&config, path.as_ref())?;
+        Trainer::restore(checkpoint, config)
+    }
+
+    fn restore(checkpoint: Checkpoint, config: TrainConfig) -> Result<Trainer> {
+        let Checkpoint { state, weights, buffers } = checkpoint;
+        let mut trainer = Trainer::new(config)?;
+        weights.load_into(&mut trainer.var_store)?;
+        trainer.optimizer.restore(state.steps, buffers, &trainer.parameters.flat)?;
+        trainer.epochs = state.epochs;
+        trainer.tally = state.epoch.into();
+        trainer.best = state.best;
+        Ok(trainer)
+    }
+
+    /// Takes down what the network made of a validation set after the last epoch. True where no epoch before was as
+    /// [good](Best).
+    pub fn note_validation(&mut self, validation: &Evaluation) -> bool {
+        let new = Best::new(self.epochs, validation);
+        let better = self.best.is_none_or(|best| new.beats(&best));
+        if better {
+            self.best = Some(new);
+        }
+        better
+    }
+
+    /// The best epoch so far, of those that [`note_validation`](Trainer::note_validation) was told about.
+    pub fn best(&self) -> Option<Best> {
+        self.best
+    }
+
     /// The config it was made with.
     pub fn config(&self) -> &TrainConfig {
         &self.config
@@ -214,6 +342,16 @@ impl Trainer {
         self.epochs
     }
 
+    /// How many steps the optimizer has taken.
+    pub fn steps(&self) -> usize {
+        self.optimizer.steps()
+    }
+
+    /// Images trained on in the epoch under way; 0 between two epochs.
+    pub fn samples(&self) -> usize {
+        self.tally.samples()
+    }
+
     /// The network.
     pub fn model(&self) -> &LeNet {
         &self.model
@@ -222,6 +360,11 @@ impl Trainer {
     /// The network's variables, named as in the reference's `state_dict`: for [`weights::save`].
     pub fn var_store(&self) -> &nn::VarStore {
         &self.var_store
+    }
+
+    /// Reads the losses that wait, and looks at them.
+    fn settle(&mut self) -> Result<()> {
+        self.tally.settle().map_err(|(step, loss)| self.non_finite_loss(step, loss))
     }
 
     fn non_finite_loss(&self, step: usize, loss: f32) -> Error {

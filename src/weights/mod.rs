@@ -38,6 +38,7 @@ mod npz;
 mod paddle;
 mod pickle;
 mod safetensors;
+mod seal;
 mod state_dict;
 mod torch;
 
@@ -46,6 +47,7 @@ use std::path::Path;
 use tch::nn::VarStore;
 
 pub use form::Form;
+pub(crate) use seal::CHECKSUM;
 pub use state_dict::{NonFinite, StateDict};
 
 use crate::Result;

@@ -12,6 +12,7 @@ use super::{
     StateDict,
     dtype::{Dtype, not_floating},
     fault::{Fault, Parsed},
+    seal::{self, BLANK, CHECKSUM},
     state_dict::to_bytes,
 };
 
@@ -35,6 +36,9 @@ pub(super) fn read(bytes: &[u8]) -> Parsed<StateDict> {
         weights.insert(&*name, tensor(&view).map_err(|fault| fault.at(&name))?)?;
     }
     weights.metadata.extend(header.metadata().clone().unwrap_or_default());
+    if let Some(checksum) = weights.metadata.get(CHECKSUM) {
+        seal::check(bytes, checksum)?;
+    }
     Ok(weights)
 }
 
@@ -64,9 +68,16 @@ pub(super) fn write(weights: &StateDict) -> Parsed<Vec<u8>> {
         }
         views.push((*name, TensorView::new(FileDtype::F32, shape.clone(), bytes)?));
     }
-    let metadata = &weights.metadata;
-    let metadata = (!metadata.is_empty()).then(|| metadata.clone().into_iter().collect());
-    Ok(safetensors::serialize(views, metadata)?)
+    let mut metadata = weights.metadata.clone();
+    if let Some(checksum) = metadata.get_mut(CHECKSUM) {
+        BLANK.clone_into(checksum);
+    }
+    let metadata = (!metadata.is_empty()).then(|| metadata.into_iter().collect());
+    let mut file = safetensors::serialize(views, metadata)?;
+    if weights.metadata.contains_key(CHECKSUM) {
+        seal::seal(&mut file)?;
+    }
+    Ok(file)
 }
 
 const METADATA: &str = "__metadata__";

@@ -10,7 +10,9 @@ use tch::{Device, Kind, Tensor, nn::VarStore};
 use super::{
     Form, dtype,
     fault::{Fault, Parsed},
-    npz, paddle, safetensors, torch,
+    npz, paddle, safetensors,
+    seal::CHECKSUM,
+    torch,
 };
 use crate::{Error, Result, StateDictMismatch, atomic_file};
 
@@ -57,6 +59,9 @@ pub struct NonFinite {
     pub infinite: usize,
 }
 
+/// What the names of an optimizer's tensors begin with, in a checkpoint.
+const OPTIMIZER: &str = "optimizer.";
+
 /// How the bytes given to [`StateDict::from_bytes`] are called in messages.
 const IN_MEMORY: &str = "(bytes in memory)";
 
@@ -69,6 +74,11 @@ impl StateDict {
     /// it is damaged or holds what is not weights.
     pub fn read(path: impl AsRef<Path>) -> Result<StateDict> {
         let path = path.as_ref();
+        StateDict::read_whole(path).map(StateDict::without_optimizer)
+    }
+
+    /// [`read`](StateDict::read) with what a checkpoint has beside the weights: the tensors named `optimizer.…`.
+    pub(crate) fn read_whole(path: &Path) -> Result<StateDict> {
         let bytes = read_file(path).map_err(Error::io("read", path))?;
         StateDict::parse(&bytes, path)
     }
@@ -79,7 +89,7 @@ impl StateDict {
     ///
     /// [`Error::UnknownForm`] and [`Error::Malformed`], as there.
     pub fn from_bytes(bytes: &[u8]) -> Result<StateDict> {
-        StateDict::parse(bytes, Path::new(IN_MEMORY))
+        StateDict::parse(bytes, Path::new(IN_MEMORY)).map(StateDict::without_optimizer)
     }
 
     fn parse(bytes: &[u8], path: &Path) -> Result<StateDict> {
@@ -114,6 +124,14 @@ impl StateDict {
         };
         let bytes = bytes.map_err(|Fault(reason)| {
             Error::invalid("state_dict", format!("names that {} can hold", path.display()), reason)
+        })?;
+        atomic_file::write(path, &bytes)
+    }
+
+    /// Writes a safetensors file, whatever its name.
+    pub(crate) fn write_safetensors(&self, path: &Path) -> Result<()> {
+        let bytes = safetensors::write(self).map_err(|Fault(reason)| {
+            Error::invalid("state_dict", "what safetensors can hold", reason)
         })?;
         atomic_file::write(path, &bytes)
     }
@@ -230,6 +248,36 @@ impl StateDict {
     /// This with one more entry of metadata.
     pub fn with_metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> StateDict {
         self.metadata.insert(key.into(), value.into());
+        self
+    }
+
+    /// This with the tensors that an optimizer keeps, which [`take_optimizer`](StateDict::take_optimizer) takes out again.
+    pub(crate) fn with_optimizer<'a>(
+        mut self,
+        buffers: impl Iterator<Item = (&'static str, &'a Tensor)>,
+    ) -> Result<StateDict> {
+        for (name, buffer) in buffers {
+            let buffer = buffer.f_to_device(Device::Cpu)?;
+            self.insert(format!("{OPTIMIZER}{name}"), buffer)
+                .map_err(|Fault(reason)| Error::invalid("optimizer", "buffers", reason))?;
+        }
+        Ok(self)
+    }
+
+    pub(crate) fn take_optimizer(&mut self) -> HashMap<String, Tensor> {
+        let taken = self.tensors.extract_if(.., |(name, _)| name.starts_with(OPTIMIZER));
+        let taken = taken.map(|(name, buffer)| (name[OPTIMIZER.len()..].to_owned(), buffer));
+        let taken = taken.collect();
+        let names = self.tensors.iter().map(|(name, _)| name.clone());
+        self.positions = names.zip(0..).collect();
+        taken
+    }
+
+    /// A checkpoint's weights.
+    fn without_optimizer(mut self) -> StateDict {
+        if self.metadata.contains_key(CHECKSUM) {
+            self.take_optimizer();
+        }
         self
     }
 

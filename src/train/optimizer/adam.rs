@@ -1,5 +1,6 @@
 use super::{Buffers, scalar};
 use crate::{Result, train::config::require};
+use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 /// Adam (Kingma, Ba 2015), as `torch.optim.Adam`. The defaults are PyTorch's and Paddle's.
@@ -12,7 +13,7 @@ use tch::Tensor;
 /// v = β₂ v + (1 - β₂) g²
 /// p = p - lr / (1 - β₁ᵗ) · m / (√v / √(1 - β₂ᵗ) + eps)
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Adam {
     /// β₁ and β₂: how much of the two moments stays at each step, 0 to below 1.
     pub betas: (f64, f64),
@@ -30,7 +31,7 @@ impl Default for Adam {
 
 /// Adam with decoupled weight decay (Loshchilov, Hutter 2019), as `torch.optim.AdamW`: `p = p - lr weight_decay p`, then
 /// a step of [`Adam`] without weight decay.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct AdamW {
     /// As [`Adam::betas`].
     pub betas: (f64, f64),

@@ -8,6 +8,7 @@ pub use sgd::Sgd;
 
 use super::schedule::Rates;
 use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use tch::{Kind, Tensor, no_grad_guard};
 
@@ -19,7 +20,7 @@ use tch::{Kind, Tensor, no_grad_guard};
 /// let optimizer = Optimizer::Sgd(Sgd { momentum: 0.9, nesterov: true, ..Sgd::default() });
 /// let config = TrainConfig { optimizer, learning_rate: 0.05, ..TrainConfig::pytorch() };
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Optimizer {
     /// `torch.optim.Adam`: the post's.
@@ -92,7 +93,6 @@ impl OptimizerState {
     }
 
     /// What it keeps, in the order of the names: nothing before the first step.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for checkpoints"))]
     pub fn buffers(&self) -> impl Iterator<Item = (&'static str, &Tensor)> {
         self.buffers.iter().map(|(&name, buffer)| (name, buffer))
     }
@@ -103,7 +103,6 @@ impl OptimizerState {
     /// # Errors
     ///
     /// [`Error::Invalid`] where a buffer is missing, does not fit or is not this optimizer's; nothing has changed then.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for checkpoints"))]
     pub fn restore(
         &mut self,
         steps: usize,

@@ -1,5 +1,6 @@
 use super::{Buffers, scalar};
 use crate::{Error, Result, train::config::require};
+use serde::{Deserialize, Serialize};
 use std::collections::btree_map::Entry;
 use tch::Tensor;
 
@@ -15,7 +16,7 @@ use tch::Tensor;
 /// ```
 ///
 /// The two lines with `b` fall away without momentum.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Sgd {
     /// How much of the buffer `b` stays at each step, 0 or more.
     pub momentum: f64,

@@ -1,0 +1,122 @@
+//! What can be asked for on the command line.
+
+use anyhow::{Result, bail};
+use clap::{Parser, ValueEnum};
+use lenet::{TrainConfig, tch::Device, weights::Form};
+use std::{num::NonZeroUsize, path::Path, path::PathBuf};
+
+/// Train LeNet on MNIST.
+#[derive(Parser)]
+pub struct Args {
+    /// The post's recipe to follow; the options below change single parts of it
+    #[arg(long, value_enum, default_value_t = Recipe::Pytorch)]
+    recipe: Recipe,
+    /// Times to go through the training set [default: 10]
+    #[arg(long, value_name = "N")]
+    epochs: Option<usize>,
+    /// Images a step [default: 32, recipe paddle: 64]
+    #[arg(long, value_name = "N")]
+    batch_size: Option<usize>,
+    /// Learning rate [default: 0.001]
+    #[arg(long, value_name = "X")]
+    lr: Option<f64>,
+    /// What the initial weights and the order of the images follow from
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Where to train: auto (CUDA where there is a GPU), cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = device)]
+    device: Device,
+    /// Threads on the CPU [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: Option<u16>,
+    /// Folder with MNIST's four files [default: the first copy that is found, else a download]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Write the trained weights to this file; its extension names the form
+    #[arg(long, value_name = "PATH")]
+    pub save_model: Option<PathBuf>,
+    /// Keep the last N training images out, to choose by: prints how the network does on them after each epoch
+    #[arg(long, value_name = "N")]
+    pub validation: Option<NonZeroUsize>,
+    /// Write the weights that did best on the validation images to this file
+    #[arg(long, value_name = "PATH", requires = "validation")]
+    pub best: Option<PathBuf>,
+    /// Stop when N epochs in a row brought nothing better on the validation images
+    #[arg(long, value_name = "N", requires = "validation")]
+    pub early_stop: Option<NonZeroUsize>,
+    /// Keep checkpoints in this folder: one at the end of each epoch, and on Ctrl-C
+    #[arg(long, value_name = "DIR")]
+    pub checkpoint: Option<PathBuf>,
+    /// Write a checkpoint every N steps, too
+    #[arg(long, value_name = "N", requires = "checkpoint")]
+    pub checkpoint_every: Option<NonZeroUsize>,
+    /// Go on from the newest good checkpoint in the folder; start where there is none
+    #[arg(long, requires = "checkpoint")]
+    pub resume: bool,
+    /// Write figures, pictures and report.html to this folder after each epoch
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<PathBuf>,
+    /// Train and test on one batch only, to see that all is in place
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Write the N-th training image (from 0) to sample-N.png, print its label, and stop
+    #[arg(long, value_name = "N")]
+    pub show: Option<usize>,
+    /// Print nothing but errors
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Recipe {
+    Pytorch,
+    Paddle,
+}
+
+impl Args {
+    /// The recipe, with the parts of it that were asked for otherwise.
+    pub fn config(&self) -> TrainConfig {
+        let recipe = match self.recipe {
+            Recipe::Pytorch => TrainConfig::pytorch(),
+            Recipe::Paddle => TrainConfig::paddle(),
+        };
+        let epochs = self.epochs.unwrap_or(recipe.epochs);
+        TrainConfig {
+            epochs: if self.dry_run { epochs.min(1) } else { epochs },
+            batch_size: self.batch_size.unwrap_or(recipe.batch_size),
+            learning_rate: self.lr.unwrap_or(recipe.learning_rate),
+            seed: self.seed,
+            device: self.device,
+            ..recipe
+        }
+    }
+
+    /// Refuses, before any training, files that can't be written after it.
+    pub fn check_files(&self) -> Result<()> {
+        for (option, path) in [("--save-model", &self.save_model), ("--best", &self.best)] {
+            let Some(path) = path else { continue };
+            Form::of_path(path)?;
+            if path.is_dir() {
+                bail!("{option} {}: that is a folder", path.display());
+            }
+            let folder = path.parent().filter(|folder| *folder != Path::new(""));
+            if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+                bail!("{option} {}: there is no folder {}", path.display(), folder.display());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn device(name: &str) -> Result<Device, String> {
+    match name {
+        "auto" => Ok(Device::cuda_if_available()),
+        "cpu" => Ok(Device::Cpu),
+        "cuda" => Ok(Device::Cuda(0)),
+        _ => name
+            .strip_prefix("cuda:")
+            .and_then(|index| index.parse().ok())
+            .map(Device::Cuda)
+            .ok_or_else(|| "choose auto, cpu, cuda or cuda:N".into()),
+    }
+}

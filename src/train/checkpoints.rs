@@ -1,0 +1,148 @@
+use super::{config::TrainConfig, trainer::Trainer};
+use crate::{Error, Result, atomic_file};
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, ErrorKind},
+    path::{Path, PathBuf},
+};
+
+/// A folder in which a run keeps its last two checkpoints, so that it can be killed at any moment and goes on.
+///
+/// ```no_run
+/// use lenet::{Checkpoints, Mnist, TrainConfig, Trainer};
+///
+/// let mnist = Mnist::find()?;
+/// let config = TrainConfig::pytorch();
+/// let epochs = config.epochs;
+/// let checkpoints = Checkpoints::open("runs/first")?;
+/// let mut trainer = match checkpoints.resume(config.clone())?.trainer {
+///     Some(trainer) => trainer,
+///     None => Trainer::new(config)?,
+/// };
+/// while trainer.epochs() < epochs {
+///     trainer.train_epoch(&mnist.train)?;
+///     checkpoints.save(&trainer)?;
+/// }
+/// # Ok::<(), lenet::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Checkpoints {
+    dir: PathBuf,
+    /// Locked for as long as it is open.
+    _lock: File,
+}
+
+/// What [`Checkpoints::resume`] found.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Resumed {
+    /// The run as its newest good checkpoint has it; `None` where there is none.
+    pub trainer: Option<Trainer>,
+    /// What was wrong with newer checkpoints. They were put out of the way: their names end in `.damaged` now.
+    pub damaged: Vec<Error>,
+}
+
+/// How many checkpoints are kept: the newest, and one to fall back on.
+const KEPT: usize = 2;
+
+impl Checkpoints {
+    /// A folder to keep checkpoints in. It is made where it is missing, and no other run can use it before this is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] where it can't be made or written to, or another run is using it.
+    pub fn open(dir: impl AsRef<Path>) -> Result<Checkpoints> {
+        let dir = dir.as_ref();
+        fs::create_dir_all(dir).map_err(Error::io("create", dir))?;
+        let path = dir.join(".lock");
+        let lock = File::create(&path).map_err(Error::io("create", &path))?;
+        match lock.try_lock() {
+            Ok(()) => (),
+            Err(TryLockError::WouldBlock) => {
+                let busy = io::Error::new(ErrorKind::WouldBlock, "another run is using it");
+                return Err(Error::io("keep checkpoints in", dir)(busy));
+            }
+            // Some network's file system: then it goes without.
+            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => (),
+            Err(TryLockError::Error(error)) => return Err(Error::io("lock", path)(error)),
+        }
+        atomic_file::remove_leftovers(dir)?;
+        Ok(Checkpoints { dir: dir.into(), _lock: lock })
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Whether there is no checkpoint, good or damaged.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] where the folder can't be read.
+    pub fn is_empty(&self) -> Result<bool> {
+        Ok(self.paths()?.is_empty())
+    }
+
+    /// Writes a checkpoint, `step-000001875.safetensors` after 1,875 steps, and removes the ones before it but for the last.
+    /// The path that was written.
+    ///
+    /// # Errors
+    ///
+    /// As [`Trainer::save_checkpoint`]; those that are there stay then.
+    pub fn save(&self, trainer: &Trainer) -> Result<PathBuf> {
+        let path = self.dir.join(format!("{PREFIX}{:09}{SUFFIX}", trainer.steps()));
+        trainer.save_checkpoint(&path)?;
+        let earlier = self.paths()?.into_iter().filter(|other| *other < path);
+        for path in earlier.rev().skip(KEPT - 1) {
+            fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+        }
+        Ok(path)
+    }
+
+    /// The run as the newest good checkpoint has it, to go on with `config`: see [`Trainer::resume_with`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CheckpointMismatch`] where that is another version's or another config's; [`Error::Io`] where it can't be
+    /// read, or a damaged one can't be put out of the way.
+    pub fn resume(&self, config: TrainConfig) -> Result<Resumed> {
+        let mut damaged = vec![];
+        for path in self.paths()?.into_iter().rev() {
+            match Trainer::resume_with(config.clone(), &path) {
+                Ok(trainer) => return Ok(Resumed { trainer: Some(trainer), damaged }),
+                Err(error) if is_damage(&error) => {
+                    let mut aside = path.clone().into_os_string();
+                    aside.push(".damaged");
+                    fs::rename(&path, aside).map_err(Error::io("rename", path))?;
+                    damaged.push(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Resumed { trainer: None, damaged })
+    }
+
+    /// The checkpoints, oldest first.
+    fn paths(&self) -> Result<Vec<PathBuf>> {
+        let failed = || Error::io("read", &self.dir);
+        let mut paths = vec![];
+        for entry in fs::read_dir(&self.dir).map_err(failed())? {
+            let path = entry.map_err(failed())?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if name.starts_with(PREFIX) && name.ends_with(SUFFIX) {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        Ok(paths)
+    }
+}
+
+const PREFIX: &str = "step-";
+const SUFFIX: &str = ".safetensors";
+
+/// Whether it says that a file is not, or no longer, what was written.
+fn is_damage(error: &Error) -> bool {
+    matches!(error, Error::Malformed { .. } | Error::UnknownForm { .. })
+}

@@ -2,33 +2,15 @@
 
 #![cfg(all(feature = "download", feature = "report"))] // as train_mnist is
 
-use lenet::{TrainConfig, Trainer, tch::Device};
+mod program;
+
+use lenet::{TrainConfig, Trainer, tch::Device, weights::StateDict};
+use program::{SMALL, example, run};
 use std::{
-    env, fs,
-    path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    fs,
+    path::Path,
+    process::{Command, Stdio},
 };
-
-/// An example's program. `cargo test` builds the examples before it runs a test, beside the tests' folder; after
-/// `cargo test --test examples` it is the one that was built last.
-fn example(name: &str) -> Command {
-    let deps = env::current_exe().unwrap();
-    let profile = deps.ancestors().nth(2).unwrap();
-    let program: PathBuf = profile.join("examples").join(name);
-    assert!(program.exists(), "{} is missing: cargo build --examples", program.display());
-    let mut command = Command::new(program);
-    // As plain cargo leaves them: the program has to find its libraries by itself.
-    command.env_remove("LD_LIBRARY_PATH").env_remove("LIBTORCH").stdin(Stdio::null());
-    // The tests run side by side: threads of several programs that wait for each other by spinning stand in each other's way.
-    command.env("OMP_NUM_THREADS", "1");
-    command
-}
-
-fn run(command: &mut Command) -> (Output, String, String) {
-    let output = command.output().unwrap();
-    let [out, err] = [&output.stdout, &output.stderr].map(|s| String::from_utf8_lossy(s).into());
-    (output, out, err)
-}
 
 /// A number with six decimals.
 fn six_decimals(text: &str) -> f64 {
@@ -64,6 +46,65 @@ fn train_mnist_prints_what_the_post_prints() {
     assert!(test > 0.85, "{rest}");
     // No terminal: no bar, and a line for each epoch.
     assert_eq!(err.matches("images/s").count(), 2, "{err}");
+}
+
+/// Runs it in a terminal, which Python's standard library makes: what it shows there.
+#[cfg(unix)]
+fn in_a_terminal(command: &mut Command) -> String {
+    let spawn = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
+    let mut terminal = Command::new("python3");
+    terminal.args(["-c", spawn]).arg(command.get_program()).args(command.get_args());
+    let variables = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    terminal.envs(variables).env("TERM", "xterm-256color").stdin(Stdio::null());
+    let (output, out, err) = run(&mut terminal);
+    assert!(output.status.success(), "{out}{err}");
+    out
+}
+
+#[cfg(unix)]
+#[test]
+fn train_mnist_shows_its_progress_in_a_terminal() {
+    let train = || {
+        let mut command = example("train_mnist");
+        command.args(["--device", "cpu", "--threads", "1", "--epochs", "1", "--batch-size", "500"]);
+        command
+    };
+    let out = in_a_terminal(train().env("NO_COLOR", "1"));
+    for part in ["epoch 1/1 ", "loss ", ", acc ", " images/s, ", " s left"] {
+        assert!(out.contains(part), "no {part:?} in {out}");
+    }
+    assert!(out.contains("█") && !out.contains("\x1b[3"), "{out}");
+    let coloured = in_a_terminal(train().env_remove("NO_COLOR"));
+    assert!(coloured.contains("\x1b[36m"), "{coloured}");
+    assert_eq!(in_a_terminal(train().arg("--quiet")), "");
+}
+
+#[test]
+fn train_mnist_keeps_the_best_and_stops_early() {
+    let dir = tempfile::tempdir().unwrap();
+    let [best, last] = ["best.safetensors", "last.safetensors"].map(|name| dir.path().join(name));
+    // A learning rate that changes no weight: the first epoch stays the best.
+    let (output, out, err) = run(example("train_mnist")
+        .args(["--device", "cpu", "--data"])
+        .arg(SMALL.path())
+        .args(["--validation", "600", "--early-stop", "2", "--lr", "1e-30", "--best"])
+        .arg(&best)
+        .arg("--save-model")
+        .arg(&last));
+    assert!(output.status.success(), "{err}");
+    let lines: Vec<_> = out.lines().skip_while(|line| *line != "epoch 1").collect();
+    assert_eq!(lines.len(), 3 * 4 + 1, "{out}");
+    assert_eq!([lines[4], lines[8], lines[12]], ["epoch 2", "epoch 3", "End of the training"]);
+    let (_, accuracy) = loss_and_accuracy(lines[3], "Validation");
+    assert_eq!(err.matches("the best so far").count(), 1, "{err}");
+    assert!(err.contains(&format!("epoch 1 did best on the validation images: {accuracy:.6}")));
+    assert!(best.exists() && last.exists());
+
+    for option in [&["--early-stop", "1"][..], &["--best", "best.safetensors"]] {
+        let (output, _, err) = run(example("train_mnist").args(option));
+        assert_eq!(output.status.code(), Some(2));
+        assert!(err.contains("--validation"), "{err}");
+    }
 }
 
 #[test]
@@ -130,6 +171,11 @@ fn train_mnist_refuses_what_makes_no_sense() {
         (&["--data", file], &["no MNIST files"]),
         (&["--save-model", missing.to_str().unwrap()], &["missing"]),
         (&["--save-model", "model.xyz"], &["model.xyz", "safetensors"]),
+        (&["--best", "model.xyz", "--validation", "9"], &["model.xyz", "safetensors"]),
+        (&["--validation", "60000"], &["--validation", "1 to 59999"]),
+        (&["--checkpoint", file], &["cannot", file]),
+        (&["--checkpoint-every", "5"], &["--checkpoint"]),
+        (&["--resume"], &["--checkpoint"]),
         (&["--report", file], &["cannot", file]),
         (&["--epoch"], &["--epochs"]),
     ] {
@@ -148,8 +194,16 @@ fn train_mnist_saves_weights_that_load() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("model.safetensors");
     let args = ["--dry-run", "--device", "cpu", "--save-model", path.to_str().unwrap()];
-    let (output, _, err) = run(example("train_mnist").args(args));
+    let (output, out, err) = run(example("train_mnist").args(args));
     assert!(output.status.success(), "{err}");
+    // The file says what it is.
+    let metadata = StateDict::read(&path).unwrap().metadata;
+    assert!(metadata["command"].starts_with("train_mnist --dry-run --device cpu"), "{metadata:?}");
+    let line = out.lines().find(|line| line.starts_with("Test Loss")).unwrap();
+    let (_, accuracy) = loss_and_accuracy(line, "Test");
+    assert_eq!(metadata["test_accuracy"], accuracy.to_string());
+    assert_eq!((&*metadata["epochs"], &*metadata["seed"]), ("1", "0"));
+
     let config = TrainConfig { device: Device::Cpu, ..TrainConfig::pytorch() };
     let saved = Trainer::with_weights(config.clone(), &path).unwrap();
     let fresh = Trainer::new(config).unwrap();

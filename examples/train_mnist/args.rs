@@ -7,6 +7,7 @@ use std::{num::NonZeroUsize, path::Path, path::PathBuf};
 
 /// Train LeNet on MNIST.
 #[derive(Parser)]
+#[command(args_override_self = true)] // so that a command can be repeated with one thing changed at its end
 pub struct Args {
     /// The post's recipe to follow; the options below change single parts of it
     #[arg(long, value_enum, default_value_t = Recipe::Pytorch)]

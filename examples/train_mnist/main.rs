@@ -7,14 +7,16 @@ mod terminal;
 use anyhow::{Context, Result, bail};
 use args::Args;
 use clap::Parser;
-use lenet::{Checkpoints, EpochRecord, Mnist, Report, TrainConfig, Trainer, tch, weights};
+use lenet::{
+    Checkpoints, EpochRecord, Mnist, Report, TrainConfig, Trainer, tch, weights::StateDict,
+};
 use signals::{Signals, exit_code};
 use std::{
     env,
     io::{self, ErrorKind, Write},
     num::NonZeroUsize,
     ops::ControlFlow::{Break, Continue},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     time::Instant,
 };
@@ -76,6 +78,7 @@ fn run(args: Args) -> Result<ExitCode> {
         Some(dir) => Some(Report::create(dir)?),
         None => None,
     };
+    let mut test_accuracy = None;
     let signals = Signals::catch()?;
     while trainer.epochs() < epochs && !stalled(&trainer, args.early_stop) {
         if let Some(signal) = signals.caught() {
@@ -83,7 +86,7 @@ fn run(args: Args) -> Result<ExitCode> {
         }
         let epoch = trainer.epochs() + 1;
         terminal.print(format_args!("epoch {epoch}\n"))?;
-        let bar = terminal.bar("{prefix} {wide_bar:.cyan/blue} {msg}, {eta} left");
+        let bar = terminal.bar("{prefix} {wide_bar:.cyan/blue} {msg}");
         bar.set_prefix(format!("epoch {epoch}/{epochs}"));
         bar.set_length(mnist.train.len() as u64);
         bar.set_position(trainer.samples() as u64);
@@ -93,9 +96,11 @@ fn run(args: Args) -> Result<ExitCode> {
         let trained = trainer.train_epoch_with(&mnist.train, |trainer, at| {
             if let (Some(stats), false) = (at.stats, bar.is_hidden()) {
                 let (loss, accuracy) = (stats.loss, stats.accuracy);
-                let rate = per_second(at.samples);
-                bar.set_message(format!("loss {loss:.4}, acc {accuracy:.4}, {rate:.0} images/s"));
+                let (rate, left) = (per_second(at.samples), bar.eta().as_secs());
                 bar.set_position(at.samples as u64);
+                bar.set_message(format!(
+                    "loss {loss:.4}, acc {accuracy:.4}, {rate:.0} images/s, {left} s left"
+                ));
             }
             if let Some(signal) = signals.caught() {
                 return Ok(Break(signal));
@@ -125,6 +130,7 @@ fn run(args: Args) -> Result<ExitCode> {
             "{seconds:.1} s, {rate:.0} images/s; mean loss {:.6} (train), {:.6} (test)",
             train.loss, test.loss
         ));
+        test_accuracy = Some(test.accuracy);
         let mut record = EpochRecord::new(epoch, train, test, seconds);
         if let Some(validation) = &validation {
             let validation = trainer.evaluate(validation)?;
@@ -135,7 +141,7 @@ fn run(args: Args) -> Result<ExitCode> {
             if trainer.note_validation(&validation)
                 && let Some(path) = &args.best
             {
-                weights::save(trainer.var_store(), path)?;
+                save(&trainer, test_accuracy, path)?;
                 terminal.note(format_args!("the best so far: saved to {}", path.display()));
             }
             record.validation = Some(validation);
@@ -159,7 +165,7 @@ fn run(args: Args) -> Result<ExitCode> {
         terminal.note(format_args!("report written to {}", dir.join("report.html").display()));
     }
     if let Some(path) = args.save_model {
-        weights::save(trainer.var_store(), &path)?;
+        save(&trainer, test_accuracy, &path)?;
         terminal.note(format_args!("weights saved to {}", path.display()));
     }
     Ok(ExitCode::SUCCESS)
@@ -189,6 +195,20 @@ fn trainer(
         Some(trainer) => Ok((trainer, true)),
         None => Ok((Trainer::new(config)?, false)),
     }
+}
+
+/// Writes the weights, and what they are, where the form keeps that.
+fn save(trainer: &Trainer, test_accuracy: Option<f64>, path: &Path) -> Result<()> {
+    let command = env::args().skip(1).map(|argument| format!(" {}", quoted(&argument)));
+    let mut weights = StateDict::from_var_store(trainer.var_store())?
+        .with_metadata("command", format!("train_mnist{}", command.collect::<String>()))
+        .with_metadata("lenet", env!("CARGO_PKG_VERSION"))
+        .with_metadata("epochs", trainer.epochs().to_string())
+        .with_metadata("seed", trainer.config().seed.to_string());
+    if let Some(accuracy) = test_accuracy {
+        weights = weights.with_metadata("test_accuracy", accuracy.to_string());
+    }
+    Ok(weights.write(path)?)
 }
 
 /// Whether so many epochs in a row brought nothing better.

@@ -1,0 +1,27 @@
+//! The weights in the repository: what they reach, and that they say so.
+
+use lenet::{
+    Mnist, TrainConfig, Trainer,
+    tch::{self, Device},
+    weights::StateDict,
+};
+
+#[test]
+fn they_reach_what_they_say() {
+    tch::set_num_threads(1); // as the other tests
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/weights/mnist.safetensors");
+    let config = TrainConfig { device: Device::Cpu, ..TrainConfig::pytorch() };
+    let trainer = Trainer::with_weights(config, path).unwrap();
+    let mnist = Mnist::open(concat!(env!("CARGO_MANIFEST_DIR"), "/data/mnist")).unwrap();
+    let test = trainer.evaluate(&mnist.test).unwrap();
+    let right: u32 = (0..10).map(|digit| test.confusion[digit][digit]).sum();
+    assert_eq!((right, test.samples), (9_850, 10_000));
+
+    let metadata = StateDict::read(path).unwrap().metadata;
+    assert_eq!(metadata["test_accuracy"], "0.985");
+    assert_eq!((&*metadata["seed"], &*metadata["epochs"]), ("0", "10"));
+    assert_eq!(
+        metadata["command"],
+        "train_mnist --seed 0 --device cpu --threads 2 --save-model weights/mnist.safetensors"
+    );
+}

@@ -8,11 +8,11 @@ use super::{
 use crate::{
     Error, LeNet, Result,
     data::Dataset,
-    engine::{Engine, Libtorch, Parameters},
+    engine::{Parameters, Running, Samples},
     weights,
 };
 use std::path::Path;
-use tch::{Device, Kind, Reduction, Tensor, nn, nn::Module, no_grad_guard};
+use tch::{Device, Kind, Reduction, Tensor, nn, no_grad_guard};
 
 /// Trains a [`LeNet`] as a [`TrainConfig`] says. It returns numbers and prints nothing.
 ///
@@ -39,7 +39,7 @@ pub struct Trainer {
     var_store: nn::VarStore,
     model: LeNet,
     parameters: Parameters,
-    engine: Libtorch,
+    engine: Running,
     optimizer: OptimizerState,
     /// How many epochs were trained.
     epochs: usize,
@@ -77,9 +77,7 @@ impl Trainer {
         let model = LeNet::seeded(&var_store.root(), config.init, config.seed);
         var_store.set_device(config.device);
         let parameters = Parameters::flatten(&var_store);
-        let engine = match config.engine {
-            Engine::Auto | Engine::Libtorch => Libtorch,
-        };
+        let engine = config.engine.start(config.device)?;
         let optimizer = OptimizerState::new(config.optimizer);
         Ok(Trainer { config, var_store, model, parameters, engine, optimizer, epochs: 0 })
     }
@@ -128,8 +126,8 @@ impl Trainer {
         let mut tally = Tally::default();
         let mut samples = 0;
         for indices in order.split(self.config.batch_size.min(data.len()) as i64, 0) {
-            let (images, labels) = data.gather(&indices);
-            let mut batch = self.engine.batch(&self.model, &self.parameters, &images, &labels)?;
+            let samples_of = Samples::Of { data: &data, indices: &indices };
+            let mut batch = self.engine.batch(&self.model, &self.parameters, samples_of)?;
             let learning_rate = self.step(&mut batch.gradients)?;
             tally.add(batch.loss, batch.correct, indices.numel(), learning_rate);
             samples += indices.numel();
@@ -153,7 +151,8 @@ impl Trainer {
         check_batch(images, labels)?;
         let (images, labels) =
             (images.to_device(self.config.device), labels.to_device(self.config.device));
-        let mut batch = self.engine.batch(&self.model, &self.parameters, &images, &labels)?;
+        let own = Samples::Own { images: &images, labels: &labels };
+        let mut batch = self.engine.batch(&self.model, &self.parameters, own)?;
         let loss = batch.loss.double_value(&[]);
         if !loss.is_finite() {
             return Err(self.non_finite_loss(1, loss as f32));
@@ -171,7 +170,7 @@ impl Trainer {
         if let Some(max_norm) = clip_norm {
             let _ = clip_grad_norm(gradients, &self.parameters.sizes(), *max_norm);
         }
-        self.optimizer.step(&mut self.parameters.flat, gradients, rates);
+        self.optimizer.step(&mut self.parameters.flat, gradients, rates, self.engine.pool())?;
         Ok(rates.learning_rate)
     }
 
@@ -188,17 +187,18 @@ impl Trainer {
         let _no_grad = no_grad_guard();
         let data = data.to_device(self.config.device);
         let (mut losses, mut answers, mut probabilities) = (vec![], vec![], vec![]);
-        let total = data.len() as i64;
+        let (total, labels) = (data.len() as i64, data.labels());
         for start in (0..total).step_by(EVALUATION_BATCH as usize) {
-            let (images, labels) = data.range(start, EVALUATION_BATCH.min(total - start));
-            let logits = self.model.forward(&images);
+            let range = start..total.min(start + EVALUATION_BATCH);
+            let labels = labels.narrow(0, start, range.end - start);
+            let logits = self.engine.logits(&self.model, &self.parameters, &data, range)?;
             let none = None::<Tensor>;
             losses.push(logits.f_cross_entropy_loss(&labels, none, Reduction::None, -100, 0.0)?);
             answers.push(logits.argmax(1, false));
             probabilities.push((logits.amax(1, false) - logits.logsumexp(1, false)).exp());
         }
         let losses = Vec::try_from(Tensor::cat(&losses, 0))?;
-        let labels = Vec::try_from(data.labels())?;
+        let labels = Vec::try_from(labels)?;
         let answers = Vec::try_from(Tensor::cat(&answers, 0))?;
         let probabilities = Vec::try_from(Tensor::cat(&probabilities, 0))?;
         Ok(Evaluation::new(&losses, &labels, &answers, &probabilities, self.config.batch_size))

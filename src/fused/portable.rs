@@ -61,4 +61,9 @@ unsafe impl Vector for Portable {
     fn clamp(self, limit: f32) -> Self {
         Portable(self.0.map(|value| value.clamp(-limit, limit)))
     }
+
+    #[inline(always)]
+    fn power_of_two(self) -> Self {
+        Portable(self.0.map(|value| f32::from_bits(value.to_bits() << 23)))
+    }
 }

@@ -44,6 +44,9 @@ pub(crate) unsafe trait Vector:
     /// Nothing below `-limit` or above `limit`. NaN stays NaN.
     fn clamp(self, limit: f32) -> Self;
 
+    /// 2ⁿ in every lane of [`POWER_OFFSET`]` + n`, for a whole `n` from -126 to 127.
+    fn power_of_two(self) -> Self;
+
     /// The numbers `from[at..at + LANES]`.
     ///
     /// # Safety
@@ -127,6 +130,10 @@ pub(crate) unsafe trait Vector:
         lanes[0]
     }
 }
+
+/// 1.5 · 2²³ + 127. The last bits of an `f32` of this size are a whole number, and those of 2ⁿ begin with n + 127 (IEEE 754),
+/// 23 bits further left.
+pub(super) const POWER_OFFSET: f32 = 12_583_039.0;
 
 /// A computation on vectors.
 ///

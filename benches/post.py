@@ -25,6 +25,16 @@ sys.path.insert(0, str(HERE.parent / "tests" / "golden"))
 from reference import LeNet  # noqa: E402
 
 
+def datasets(root):
+    """The post's training and test set, unpacked to an empty folder from which they are read into memory."""
+    raw = Path(root) / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for file in (HERE.parent / "data" / "mnist").glob("*.gz"):
+        (raw / file.stem).write_bytes(gzip.decompress(file.read_bytes()))
+    transform = Compose([Resize(32), ToTensor()])
+    return [torchvision.datasets.MNIST(root, train=train, transform=transform) for train in (True, False)]
+
+
 def one_pass(net, loader, device, loss_function, optimizer=None):
     """The sum of the batches' mean losses and the right answers, each divided by the number of samples."""
     total_loss, correct = 0.0, 0
@@ -51,13 +61,7 @@ def main():
     print(f"{versions}, {torch.get_num_threads()} threads", file=sys.stderr)
 
     with tempfile.TemporaryDirectory() as root:
-        raw = Path(root) / "MNIST" / "raw"
-        raw.mkdir(parents=True)
-        for file in (HERE.parent / "data" / "mnist").glob("*.gz"):
-            (raw / file.stem).write_bytes(gzip.decompress(file.read_bytes()))
-        transform = Compose([Resize(32), ToTensor()])
-        train_data = torchvision.datasets.MNIST(root, train=True, transform=transform)
-        test_data = torchvision.datasets.MNIST(root, train=False, transform=transform)
+        train_data, test_data = datasets(root)
         if args.cached:
             train_data, test_data = list(train_data), list(test_data)
     print(f"train_data:{len(train_data)}, test_data:{len(test_data)}")
@@ -83,4 +87,5 @@ def main():
     print("End of the training")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""Measures this crate beside what people would use instead, taking turns, and prints one table. scripts/compare calls it.
+
+Each contestant runs in a process of its own, which waits while another is measured. A round measures every contestant once;
+what is printed is the median of the rounds, and the lowest and highest.
+"""
+
+import argparse
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+# Name in the table, worker, name there.
+FUSED = ("lenet, fused", "lenet", "fused")
+LIBTORCH = ("lenet, libtorch", "lenet", "libtorch")
+POST = ("PyTorch, the post's loop", "pytorch", "post")
+IN_MEMORY = ("PyTorch, data in memory", "pytorch", "in memory")
+TUNED = ("PyTorch, tuned", "pytorch", "tuned")
+COMPILED = ("PyTorch, tuned and compiled", "pytorch", "compiled")
+PADDLE = ("PaddlePaddle, data in memory", "paddle", "in memory")
+ONNXRUNTIME = ("onnxruntime", "onnxruntime", "session")
+OURS = (FUSED, LIBTORCH)
+
+OTHERS = (IN_MEMORY, TUNED, COMPILED, PADDLE)
+# Task, batch size, contestants.
+ROWS = [
+    ("train", 32, (*OURS, POST, *OTHERS)),
+    ("train", 256, (*OURS, *OTHERS)),
+    ("forward", 1, (*OURS, *OTHERS, ONNXRUNTIME)),
+    ("forward", 32, (*OURS, *OTHERS, ONNXRUNTIME)),
+    ("forward", 256, (*OURS, *OTHERS, ONNXRUNTIME)),
+    ("epoch", 32, (*OURS, POST)),
+]
+TITLES = {
+    "train": "Training step (forward, backward, Adam)",
+    "forward": "Forward",
+    "epoch": "Epoch of the post's recipe, test set included",
+}
+# Multiplications and additions an image in convolutions and linear layers: 416,520 multiply-adds forward; backward twice
+# as many, but for the gradient of the input, which nobody needs.
+FLOP = {"forward": 2 * 416_520, "train": 2 * (3 * 416_520 - 117_600)}
+FLOP["epoch"] = FLOP["train"] + FLOP["forward"] / 6
+
+
+class Worker:
+    def __init__(self, command, environment):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True)
+
+    def ask(self, **request):
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        if not answer:
+            sys.exit(f"compare: {' '.join(self.process.args)} ended without an answer to {request}: see above")
+        return json.loads(answer)
+
+
+def jiffies():
+    """Ticks that this machine's cores were busy, or taken away by the host, and all ticks."""
+    user, nice, system, idle, iowait, irq, softirq, steal = map(int, open("/proc/stat").readline().split()[1:9])
+    busy = user + nice + system + irq + softirq + steal
+    return busy, busy + idle + iowait
+
+
+def own_jiffies(pids):
+    """Ticks that these processes used."""
+    used = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        used += sum(map(int, fields[11:15]))
+    return used
+
+
+class Bystanders:
+    """What other programs took of the machine since this was made."""
+
+    def __init__(self, pids):
+        self.pids, self.start, self.own = pids, jiffies(), own_jiffies(pids)
+
+    def share(self):
+        busy, total = (now - then for now, then in zip(jiffies(), self.start))
+        return max(0.0, (busy - (own_jiffies(self.pids) - self.own)) / max(total, 1))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=1.0, help="for each measurement")
+    parser.add_argument("--threads", type=int, default=min(2, os.cpu_count()))
+    parser.add_argument("--busy", action="store_true", help="measure although other programs are at work")
+    parser.add_argument("--svg", type=Path, help="draw the table, too")
+    parser.add_argument("--worker", nargs=2, action="append", metavar=("NAME", "COMMAND"), required=True)
+    parser.add_argument("--path", nargs=2, action="append", metavar=("NAME", "PYTHONPATH"), default=[])
+    args = parser.parse_args()
+
+    before = Bystanders([os.getpid()])
+    time.sleep(3)
+    if (share := before.share()) > 0.1 and not args.busy:
+        sys.exit(f"compare: other programs are using {share:.0%} of this machine: wait, or say --busy to measure all the same")
+
+    paths = dict(args.path)
+    workers = {}
+    for name, command in args.worker:
+        environment = {**os.environ, "OMP_NUM_THREADS": str(args.threads)}
+        if name in paths:
+            environment["PYTHONPATH"] = paths[name]
+        workers[name] = Worker(command.split(), environment)
+
+    rates, peaks, versions, memory = {}, [], {}, {}
+    bystanders = Bystanders([os.getpid(), *(worker.process.pid for worker in workers.values())])
+    for round_ in range(args.rounds):
+        for task, batch, contestants in ROWS:
+            order = list(contestants)
+            random.Random(round_).shuffle(order)
+            peaks.append(workers["lenet"].ask(contestant="fused", task="peak", batch=1, seconds=0.3)["gflops"])
+            for contestant in order:
+                print(f"round {round_ + 1}/{args.rounds}: {task} {batch}, {contestant[0]}", file=sys.stderr)
+                _, name, inner = contestant
+                answer = workers[name].ask(contestant=inner, task=task, batch=batch, seconds=args.seconds)
+                rates.setdefault((task, batch, contestant), []).append(answer["images_per_second"])
+                versions[name], memory[name] = answer["version"], answer["peak_mb"]
+    share = bystanders.share()
+
+    peak = statistics.median(peaks)
+    print(f"{processor()}, {args.threads} threads; {', '.join(versions.values())}. {args.rounds} rounds, taking turns; images a")
+    print(f"second, median (lowest to highest). Other programs used {share:.0%} of the machine. Multiply-add peak, measured in")
+    print(f"between: {peak:.0f} GFLOP/s ({min(peaks):.0f} to {max(peaks):.0f}).")
+    for task, batch, contestants in ROWS:
+        print(f"\n**{TITLES[task]}, batch {batch}**\n\n| | images/s | | to the best of the others | of the peak |\n|---|---|---|---|---|")
+        medians = {contestant: statistics.median(rates[task, batch, contestant]) for contestant in contestants}
+        best = max(rate for contestant, rate in medians.items() if contestant not in OURS)
+        for contestant, median in sorted(medians.items(), key=lambda item: -item[1]):
+            low, high = min(rates[task, batch, contestant]), max(rates[task, batch, contestant])
+            used = median * FLOP[task] / peak / 1e9
+            print(f"| {contestant[0]} | {median:,.0f} | {low:,.0f} to {high:,.0f} | {median / best:.2f} | {used:.1%} |")
+    print("\nPeak memory of the processes, MB: " + ", ".join(f"{name} {mb:,.0f}" for name, mb in memory.items()) + ".")
+    if args.svg:
+        args.svg.write_text(picture(rates))
+
+
+def processor():
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    flags = next((line.split() for line in lines if line.startswith("flags")), [])
+    vectors = "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else "no AVX2"
+    return f"{len(names)} cores of {names[0] if names else 'an unknown processor'} with {vectors}"
+
+
+def picture(rates):
+    """Bars, one panel for each of these rows."""
+    shown = [("train", 32), ("train", 256), ("forward", 32), ("forward", 256)]
+    width, label, bar = 760, 230, 20
+    lines, y = [], 10
+    for task, batch in shown:
+        contestants = next(contestants for row in ROWS if row[:2] == (task, batch) for contestants in [row[2]])
+        medians = {contestant: statistics.median(rates[task, batch, contestant]) for contestant in contestants}
+        longest = max(medians.values())
+        y += 22
+        lines.append(f'<text class="title" x="0" y="{y}">{TITLES[task]}, batch {batch}: images a second</text>')
+        y += 10
+        for contestant, median in sorted(medians.items(), key=lambda item: -item[1]):
+            length = max(2, (width - label - 90) * median / longest)
+            kind = "ours" if contestant in OURS else "other"
+            lines.append(f'<text x="{label - 8}" y="{y + 15}" text-anchor="end">{contestant[0]}</text>')
+            lines.append(f'<rect class="{kind}" x="{label}" y="{y + 2}" width="{length:.0f}" height="{bar - 4}" rx="2"/>')
+            lines.append(f'<text x="{label + length + 6:.0f}" y="{y + 15}">{median:,.0f}</text>')
+            y += bar
+        y += 14
+    body = "\n  ".join(lines)
+    return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {y}" width="{width}" height="{y}" role="img" aria-label="Images a second of lenet and others">
+  <style>
+    text {{ font: 13px system-ui, sans-serif; fill: #24292f }} .title {{ font-weight: 600; font-size: 14px }}
+    .ours {{ fill: #0072b2 }} .other {{ fill: #8c959f }}
+    @media (prefers-color-scheme: dark) {{ text {{ fill: #e6edf3 }} .ours {{ fill: #56b4e9 }} .other {{ fill: #6e7681 }} }}
+  </style>
+  {body}
+</svg>
+"""
+
+
+main()

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use lenet::{
-    EpochRecord, Mnist, Report, TrainConfig, Trainer, tch,
+    Engine, EpochRecord, Mnist, Report, TrainConfig, Trainer, tch,
     tch::Device,
     weights::{self, Form},
 };
@@ -37,6 +37,9 @@ struct Args {
     /// Where to train: auto (CUDA where there is a GPU), cpu, cuda or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = device)]
     device: Device,
+    /// What computes loss and gradients: auto (fused on a CPU), fused or libtorch
+    #[arg(long, value_name = "ENGINE", default_value = "auto", value_parser = engine)]
+    engine: Engine,
     /// Threads on the CPU [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -89,6 +92,7 @@ fn run(args: Args) -> Result<()> {
         learning_rate: args.lr.unwrap_or(recipe.learning_rate),
         seed: args.seed,
         device: args.device,
+        engine: args.engine,
         ..recipe
     };
     if let Some(path) = &args.save_model {
@@ -202,6 +206,15 @@ fn device(name: &str) -> Result<Device, String> {
             .and_then(|index| index.parse().ok())
             .map(Device::Cuda)
             .ok_or_else(|| "choose auto, cpu, cuda or cuda:N".into()),
+    }
+}
+
+fn engine(name: &str) -> Result<Engine, String> {
+    match name {
+        "auto" => Ok(Engine::Auto),
+        "fused" => Ok(Engine::Fused),
+        "libtorch" => Ok(Engine::Libtorch),
+        _ => Err("choose auto, fused or libtorch".into()),
     }
 }
 

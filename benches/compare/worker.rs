@@ -30,9 +30,11 @@ struct Request {
 const WARM_UP: Duration = Duration::from_millis(300);
 
 fn main() {
-    let threads: usize = env::args().filter_map(|argument| argument.parse().ok()).next().unwrap_or(2);
+    let threads: usize =
+        env::args().filter_map(|argument| argument.parse().ok()).next().unwrap_or(2);
     tch::set_num_threads(threads as i32);
-    let mnist = Mnist::open(concat!(env!("CARGO_MANIFEST_DIR"), "/data/mnist")).expect("data/mnist");
+    let mnist =
+        Mnist::open(concat!(env!("CARGO_MANIFEST_DIR"), "/data/mnist")).expect("data/mnist");
     for line in io::stdin().lines() {
         let request: Request = serde_json::from_str(&line.expect("a line")).expect("a request");
         let duration = Duration::from_secs_f64(request.seconds);
@@ -80,7 +82,9 @@ fn train(engine: Engine, data: &Dataset, batch_size: usize, duration: Duration) 
             };
             match now - start < duration {
                 true => Ok(Continue(())),
-                false => Ok(Break((images + at.samples - before) as f64 / (now - start).as_secs_f64())),
+                false => {
+                    Ok(Break((images + at.samples - before) as f64 / (now - start).as_secs_f64()))
+                }
             }
         });
         match result.expect("an epoch") {
@@ -91,7 +95,12 @@ fn train(engine: Engine, data: &Dataset, batch_size: usize, duration: Duration) 
 }
 
 /// Images a second of `step`, which takes the batches in turn.
-fn timed(batches: usize, batch_size: usize, duration: Duration, mut step: impl FnMut(usize)) -> f64 {
+fn timed(
+    batches: usize,
+    batch_size: usize,
+    duration: Duration,
+    mut step: impl FnMut(usize),
+) -> f64 {
     let begin = Instant::now();
     let mut steps = 0;
     while begin.elapsed() < WARM_UP {
@@ -172,5 +181,7 @@ fn peak(threads: usize, duration: Duration) -> f64 {
 fn peak_mb() -> f64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok()).unwrap_or(f64::NAN) / 1024.0
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok())
+        .unwrap_or(f64::NAN)
+        / 1024.0
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use clap::{Parser, ValueEnum};
-use lenet::{TrainConfig, tch::Device, weights::Form};
+use lenet::{Engine, TrainConfig, tch::Device, weights::Form};
 use std::{num::NonZeroUsize, path::Path, path::PathBuf};
 
 /// Train LeNet on MNIST.
@@ -27,6 +27,9 @@ pub struct Args {
     /// Where to train: auto (CUDA where there is a GPU), cpu, cuda or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = device)]
     device: Device,
+    /// What computes loss and gradients: auto (fused on a CPU), fused or libtorch
+    #[arg(long, value_name = "ENGINE", default_value = "auto", value_parser = engine)]
+    engine: Engine,
     /// Threads on the CPU [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub threads: Option<u16>,
@@ -88,6 +91,7 @@ impl Args {
             learning_rate: self.lr.unwrap_or(recipe.learning_rate),
             seed: self.seed,
             device: self.device,
+            engine: self.engine,
             ..recipe
         }
     }
@@ -119,5 +123,14 @@ fn device(name: &str) -> Result<Device, String> {
             .and_then(|index| index.parse().ok())
             .map(Device::Cuda)
             .ok_or_else(|| "choose auto, cpu, cuda or cuda:N".into()),
+    }
+}
+
+fn engine(name: &str) -> Result<Engine, String> {
+    match name {
+        "auto" => Ok(Engine::Auto),
+        "fused" => Ok(Engine::Fused),
+        "libtorch" => Ok(Engine::Libtorch),
+        _ => Err("choose auto, fused or libtorch".into()),
     }
 }

@@ -99,3 +99,19 @@ impl Running {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Engine, Running};
+    use tch::Device;
+
+    #[test]
+    fn auto_is_fused_on_a_cpu_and_only_there() {
+        assert!(matches!(Engine::Auto.start(Device::Cpu), Ok(Running::Fused(_))));
+        assert!(matches!(Engine::Auto.start(Device::Cuda(0)), Ok(Running::Libtorch(_))));
+        assert!(matches!(Engine::Fused.start(Device::Cpu), Ok(Running::Fused(_))));
+        assert!(matches!(Engine::Libtorch.start(Device::Cpu), Ok(Running::Libtorch(_))));
+        let error = Engine::Fused.start(Device::Cuda(0)).unwrap_err().to_string();
+        assert!(error.contains("engine") && error.contains("Cuda(0)"), "{error}");
+    }
+}

@@ -11,7 +11,7 @@ mod live;
 mod record;
 
 use compare::{Allowed, Table, Tensors};
-use lenet::Mnist;
+use lenet::{Engine, Mnist};
 use std::path::Path;
 use tch::{Kind, Tensor};
 
@@ -50,13 +50,37 @@ fn forward_and_gradients_are_paddles() {
 }
 
 #[test]
-fn adam_follows_pytorchs() {
-    adam(&golden("pytorch"));
+fn the_fused_engine_s_loss_and_gradients_are_pytorchs() {
+    loss_and_gradients(&golden("pytorch"), Engine::Fused);
 }
 
 #[test]
-fn adam_follows_paddles() {
-    adam(&golden("paddle"));
+fn the_fused_engine_s_loss_and_gradients_are_paddles() {
+    loss_and_gradients(&golden("paddle"), Engine::Fused);
+}
+
+#[test]
+fn the_libtorch_engine_s_loss_and_gradients_are_pytorchs() {
+    loss_and_gradients(&golden("pytorch"), Engine::Libtorch);
+}
+
+#[test]
+fn the_libtorch_engine_s_loss_and_gradients_are_paddles() {
+    loss_and_gradients(&golden("paddle"), Engine::Libtorch);
+}
+
+#[test]
+fn adam_follows_pytorchs_with_either_engine() {
+    for engine in [Engine::Fused, Engine::Libtorch] {
+        adam(&golden("pytorch"), engine);
+    }
+}
+
+#[test]
+fn adam_follows_paddles_with_either_engine() {
+    for engine in [Engine::Fused, Engine::Libtorch] {
+        adam(&golden("paddle"), engine);
+    }
 }
 
 fn golden(framework: &str) -> Tensors {
@@ -108,8 +132,34 @@ fn forward_and_gradients(golden: &Tensors) {
     table.check();
 }
 
+/// The same batch through the trainer, with one of its engines: the logits by way of the loss and the gradients, that of the
+/// last bias above all, which is softmax less the label.
+fn loss_and_gradients(golden: &Tensors, engine: Engine) {
+    let batch = record::batch(golden);
+    let parts: Vec<_> =
+        parts(golden).into_iter().filter(|(part, _)| !part.starts_with("stages")).collect();
+    let mut table = Table::default();
+    let ours = record::step(golden, &batch, engine, None);
+    for &(part, allowed) in &parts {
+        table.agree(&format!("{part}, {engine:?}"), part, allowed, &ours, golden);
+    }
+    for name in golden.keys().filter_map(|name| name.strip_prefix("weights.")) {
+        let ours = record::step(golden, &batch, engine, Some(name));
+        let what = format!("gradients, {name} off, {engine:?}");
+        table.differ(&what, "gradients", GRADIENTS, &ours, golden);
+        if name == FIRST {
+            for &(part, allowed) in &parts {
+                let what = format!("{part}, {name} off, {engine:?}");
+                table.differ(&what, part, allowed, &ours, golden);
+            }
+        }
+    }
+    println!("{table}");
+    table.check();
+}
+
 /// 100 steps of this crate's optimizer, on the training images in file order.
-fn adam(golden: &Tensors) {
+fn adam(golden: &Tensors, engine: Engine) {
     let data = record::select(
         &mnist().train,
         &Tensor::arange(STEPS * BATCH_SIZE, (Kind::Int64, tch::Device::Cpu)),
@@ -117,7 +167,7 @@ fn adam(golden: &Tensors) {
     let theirs = record::curve(&golden["curve"], 0, STEPS);
     let mut table = Table::default();
     for spoilt in [false, true] {
-        let mut trainer = record::trainer(golden);
+        let mut trainer = record::trainer_with(golden, engine);
         if spoilt {
             record::spoil(&trainer, golden, FIRST);
         }
@@ -125,11 +175,23 @@ fn adam(golden: &Tensors) {
         let ours = record::curve(&losses, 0, STEPS);
         let trained = record::weights(&trainer, "final");
         if spoilt {
-            table.differ(&format!("curve, {FIRST} off"), "curve", CURVE, &ours, &theirs);
-            table.differ(&format!("final, {FIRST} off"), "final", TRAINED, &trained, golden);
+            table.differ(
+                &format!("curve, {FIRST} off, {engine:?}"),
+                "curve",
+                CURVE,
+                &ours,
+                &theirs,
+            );
+            table.differ(
+                &format!("final, {FIRST} off, {engine:?}"),
+                "final",
+                TRAINED,
+                &trained,
+                golden,
+            );
         } else {
-            table.agree("curve", "curve", CURVE, &ours, &theirs);
-            table.agree("final", "final", TRAINED, &trained, golden);
+            table.agree(&format!("curve, {engine:?}"), "curve", CURVE, &ours, &theirs);
+            table.agree(&format!("final, {engine:?}"), "final", TRAINED, &trained, golden);
         }
     }
     println!("{table}");

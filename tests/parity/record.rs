@@ -2,7 +2,7 @@
 //! files; this crate's are computed here.
 
 use crate::compare::Tensors;
-use lenet::{Dataset, TrainConfig, Trainer};
+use lenet::{Dataset, Engine, Optimizer, Sgd, TrainConfig, Trainer};
 use std::path::Path;
 use tch::{Device, Tensor};
 
@@ -13,11 +13,20 @@ pub fn read(path: impl AsRef<Path>) -> Tensors {
 
 /// A trainer that starts from the weights of a record.
 pub fn trainer(record: &Tensors) -> Trainer {
+    start(record, config())
+}
+
+/// The same with an engine of one's choice.
+pub fn trainer_with(record: &Tensors, engine: Engine) -> Trainer {
+    start(record, TrainConfig { engine, ..config() })
+}
+
+fn start(record: &Tensors, config: TrainConfig) -> Trainer {
     let weights =
         record.iter().filter_map(|(name, tensor)| Some((name.strip_prefix("weights.")?, tensor)));
     let file = tempfile::Builder::new().suffix(".safetensors").tempfile().unwrap();
     Tensor::write_safetensors(&weights.collect::<Vec<_>>(), file.path()).unwrap();
-    trainer_from(file.path())
+    Trainer::with_weights(config, file.path()).unwrap()
 }
 
 /// A trainer of the post's recipe that starts from the weights in a file.
@@ -59,6 +68,23 @@ pub fn numbers(trainer: &Trainer, batch: &Dataset) -> Tensors {
         names.iter().zip(gradients).map(|(name, gradient)| (format!("gradients.{name}"), gradient)),
     );
     record
+}
+
+/// The loss and the gradients of a batch as the trainer has them, from the record's weights or with one of them `spoilt`. The
+/// gradients show in a step of plain gradient descent, so long that the weights before it do not count: rounded once more.
+pub fn step(record: &Tensors, batch: &Dataset, engine: Engine, spoilt: Option<&str>) -> Tensors {
+    let rate = f64::from(2f32.powi(40));
+    let optimizer = Optimizer::Sgd(Sgd::default());
+    let config = TrainConfig { engine, optimizer, learning_rate: rate, ..config() };
+    let mut trainer = start(record, config);
+    if let Some(name) = spoilt {
+        spoil(&trainer, record, name);
+    }
+    let loss = trainer.train_batch(&batch.images(), &batch.labels()).unwrap().loss;
+    let mut numbers = Tensors::from([("loss".to_string(), Tensor::from(loss as f32).view([1]))]);
+    let moved = weights(&trainer, "gradients").into_iter();
+    numbers.extend(moved.map(|(name, weights)| (name, weights / -rate)));
+    numbers
 }
 
 /// An optimizer step for each batch of `data`, in order: each step's loss, f32 `[steps]`.

@@ -1,0 +1,129 @@
+#[cfg(target_arch = "x86_64")]
+use super::{avx2::Avx2, avx512::Avx512};
+use super::{
+    convolution,
+    correlation::{C1Gradient, C3Gradient},
+    dense,
+    dense::C5Backward,
+    dense_gradient::{C5Gradient, Operands},
+    instruction_set::InstructionSet,
+    layout::{C1, C3_PADDED, C5, PIXELS, S2, S4},
+    panel::row_length,
+    portable::Portable,
+    tanh::Tanh,
+    transposed::TransposedC3,
+    vector::{Kernel, Vector},
+};
+use std::hint::black_box;
+
+/// A kernel by itself, on buffers of its own, for the benches.
+pub struct Alone {
+    /// Its layer, and `forward`, `backward` (of what went in) or `gradient` (of the weight).
+    pub name: &'static str,
+    /// Floating-point operations of a run: two for each multiplication and addition of the sums. Of `tanh`: how many of them.
+    pub operations: u64,
+    run: Box<dyn FnMut()>,
+}
+
+impl Alone {
+    fn new(name: &'static str, operations: usize, run: impl FnMut() + 'static) -> Alone {
+        Alone { name, operations: operations as u64, run: Box::new(run) }
+    }
+
+    /// Runs it once, on one group of images.
+    pub fn run(&mut self) {
+        (self.run)();
+    }
+}
+
+/// The heavy kernels, and first of all `peak`: a loop that does nothing but multiply and add in registers, which is what the
+/// others can be at best.
+pub fn kernels(instruction_set: InstructionSet) -> Vec<Alone> {
+    match instruction_set {
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Avx512 => kernels_of::<Avx512>(),
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Avx2 => kernels_of::<Avx2>(),
+        InstructionSet::Portable => kernels_of::<Portable>(),
+    }
+}
+
+fn kernels_of<V: Vector>() -> Vec<Alone> {
+    let vectors = |length: usize| vec![V::splat(0.01); length];
+    let numbers = |length: usize| vec![0.01f32; length];
+    let multiply_adds = |count: usize| 2 * count * V::LANES;
+    let (c1, c3, c5) = (6 * 25 * 784, 16 * 150 * 100, C5 * S4);
+    let (w1, w3, w5, b) = (numbers(6 * 25), numbers(16 * 150), numbers(C5 * S4), numbers(C5));
+
+    let mut all = vec![Alone::new("peak", multiply_adds(12 * PEAK_STEPS), || {
+        black_box(V::vectorize(Peak(black_box(V::splat(0.5)))));
+    })];
+    let (weight, bias, input, mut output) = (w1, b.clone(), vectors(PIXELS), vectors(C1));
+    all.push(Alone::new("C1 forward", multiply_adds(c1), move || {
+        let (bias, output) = (&bias[..6], &mut output);
+        V::vectorize(convolution::C1 { weight: &weight, bias, input: &input, output });
+    }));
+    let (weight, bias, input) = (w3.clone(), b.clone(), vectors(S2));
+    let mut output = vectors(C3_PADDED);
+    all.push(Alone::new("C3 forward", multiply_adds(c3), move || {
+        let (bias, output) = (&bias[..16], &mut output);
+        V::vectorize(convolution::C3 { weight: &weight, bias, input: &input, output });
+    }));
+    let (weight, bias, input, mut output) = (w5.clone(), b, vectors(S4), vectors(C5));
+    all.push(Alone::new("C5 forward", multiply_adds(c5), move || {
+        let output = &mut output;
+        V::vectorize(dense::C5 { weight: &weight, bias: &bias, input: &input, output });
+    }));
+    let (output_gradient, mut input_gradient) = (vectors(C5), vectors(S4));
+    all.push(Alone::new("C5 backward", multiply_adds(c5), move || {
+        let (output_gradient, input_gradient) = (&output_gradient, &mut input_gradient);
+        V::vectorize(C5Backward { weight: &w5, output_gradient, input_gradient });
+    }));
+    let panel = numbers(V::LANES * row_length::<V>(S4));
+    let (output_gradient, mut weight_gradient) = (vectors(C5), numbers(C5 * S4));
+    all.push(Alone::new("C5 gradient", multiply_adds(c5), move || {
+        let operands = [Operands { panel: &panel, output_gradient: &output_gradient }];
+        let weight_gradient = &mut weight_gradient;
+        V::vectorize(C5Gradient { operands: &operands, first: 0, weight_gradient });
+    }));
+    let (output_gradient, mut input_gradient) = (vectors(C3_PADDED), vectors(S2));
+    all.push(Alone::new("C3 backward", multiply_adds(c3), move || {
+        let (output_gradient, input_gradient) = (&output_gradient, &mut input_gradient);
+        V::vectorize(TransposedC3 { weight: &w3, output_gradient, input_gradient });
+    }));
+    let (input, output_gradient) = (vectors(S2), vectors(C3_PADDED));
+    let mut weight_gradient = vectors(16 * 150);
+    all.push(Alone::new("C3 gradient", multiply_adds(c3), move || {
+        let (output_gradient, weight_gradient) = (&output_gradient, &mut weight_gradient);
+        V::vectorize(C3Gradient { input: &input, output_gradient, weight_gradient });
+    }));
+    let (input, output_gradient) = (vectors(PIXELS), vectors(C1));
+    let mut weight_gradient = vectors(6 * 25);
+    all.push(Alone::new("C1 gradient", multiply_adds(c1), move || {
+        let (output_gradient, weight_gradient) = (&output_gradient, &mut weight_gradient);
+        V::vectorize(C1Gradient { input: &input, output_gradient, weight_gradient });
+    }));
+    let mut values = vectors(C1);
+    all.push(Alone::new("tanh", C1 * V::LANES, move || V::vectorize(Tanh(&mut values))));
+    all
+}
+
+const PEAK_STEPS: usize = 10_000;
+
+/// Multiplies and adds in twelve registers.
+struct Peak<V>(V);
+
+impl<V: Vector> Kernel<V> for Peak<V> {
+    type Output = [V; 12];
+
+    #[inline(always)]
+    fn run(self) -> [V; 12] {
+        let mut sums = [self.0; 12];
+        for _ in 0..PEAK_STEPS {
+            for sum in &mut sums {
+                *sum = sum.mul_add(self.0, self.0);
+            }
+        }
+        sums
+    }
+}

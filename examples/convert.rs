@@ -44,8 +44,7 @@ fn main() -> ExitCode {
         // Whoever reads our output has had enough of it: `convert net.pt | head -1`.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            // Without its sources: the library's messages tell of them.
-            eprintln!("error: {error}");
+            eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }

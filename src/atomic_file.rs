@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Write},
+    io::{self, ErrorKind, Write},
     path::Path,
 };
 
@@ -54,13 +54,35 @@ fn replace(target: &Path, folder: &Path, bytes: &[u8]) -> io::Result<()> {
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
 
     let mut file = builder.tempfile_in(folder)?;
-    file.write_all(bytes)?;
+    // The file itself, not the wrapper, whose errors name the temporary file.
+    file.as_file_mut().write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(target)?;
-    // The rename itself is on disk only once the folder is.
-    #[cfg(unix)]
-    File::open(folder)?.sync_all()?;
-    Ok(())
+    sync(folder) // only then is the rename itself on disk
+}
+
+/// Makes a folder, where it is missing, and sees to it that it is on disk.
+///
+/// # Errors
+///
+/// [`Error::Io`], with `folder` and what could not be done.
+pub(crate) fn create_folder(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder)
+        .and_then(|()| sync(&folder.join("..")))
+        .map_err(Error::io("create", folder))
+}
+
+/// Has a folder's entries written to disk, where the file system can do that.
+fn sync(folder: &Path) -> io::Result<()> {
+    if cfg!(not(unix)) {
+        return Ok(());
+    }
+    match File::open(folder)?.sync_all() {
+        Err(error) if !matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => {
+            Err(error)
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

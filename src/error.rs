@@ -7,8 +7,9 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A file or folder could not be read, written or moved.
-    #[error("cannot {action} {}: {source}", path.display())]
+    /// A file or folder could not be read, written or moved. What the operating system said is the `source`, which the
+    /// message leaves to whoever prints the chain of sources (anyhow's `{:#}`, say).
+    #[error("cannot {action} {}", path.display())]
     Io {
         /// What was tried, as a verb: `read`, `write`, `rename`.
         action: &'static str,

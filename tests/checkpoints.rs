@@ -157,10 +157,25 @@ fn in_an_epoch() -> Trainer {
 fn an_epoch_goes_on_with_the_set_that_it_began_with() {
     let mut trainer = in_an_epoch();
     let before = bits(&trainer);
-    let error = trainer.train_epoch(&mnist().train.first(43)).unwrap_err().to_string();
-    assert_eq!(error, "data: expected the 42 images of the epoch under way, got 43 images");
+    let right = mnist().train.first(42);
+    let more = mnist().train.first(43);
+    let others = Dataset::new(right.pixels(), 9 - right.labels()).unwrap();
+    for other in [&more, &others] {
+        let error = trainer.train_epoch(other).unwrap_err().to_string();
+        assert!(error.starts_with("data: expected the set so far, 42 images with"), "{error}");
+        assert!(trainer.check_data(other).is_err());
+    }
     assert_eq!((bits(&trainer), trainer.samples()), (before, 24));
-    assert_eq!(trainer.train_epoch(&mnist().train.first(42)).unwrap().samples, 42);
+    trainer.check_data(&right).unwrap();
+    assert_eq!(trainer.train_epoch(&right).unwrap().samples, 42);
+    // Between two epochs the set may change; whether it has, a resumed trainer can tell.
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("checkpoint");
+    trainer.save_checkpoint(&path).unwrap();
+    let mut trainer = Trainer::resume(&path).unwrap();
+    trainer.check_data(&right).unwrap();
+    assert!(trainer.check_data(&more).is_err());
+    assert_eq!(trainer.train_epoch(&more).unwrap().samples, 43);
 }
 
 fn is_damage(error: &Error) -> bool {
@@ -245,27 +260,40 @@ fn the_last_two_are_kept() {
     };
     // What a killed write leaves.
     fs::write(dir.path().join(".lenet-abc.tmp"), "half").unwrap();
-    fs::write(dir.path().join("notes.txt"), "mine").unwrap();
+    // Others' files, whose names are not quite those of checkpoints.
+    let others = ["step-000000001-keep.safetensors", "step-1.safetensors", "step-x.safetensors"];
+    for name in others {
+        fs::write(dir.path().join(name), "mine").unwrap();
+    }
+    let with_others = |mut ours: Vec<&'static str>| {
+        ours.extend(others);
+        ours.sort();
+        ours
+    };
     let checkpoints = Checkpoints::open(&dir).unwrap();
-    assert_eq!(names(), [".lock", "notes.txt"]);
+    assert_eq!(names(), with_others(vec![".lock"]));
+    assert!(checkpoints.is_empty().unwrap());
     let train = mnist().train.first(42);
     let mut trainer = Trainer::new(config()).unwrap();
     for _ in 0..4 {
         trainer.train_epoch(&train).unwrap();
         checkpoints.save(&trainer).unwrap();
     }
-    let [first, second] = [6, 8].map(|step| format!("step-{step:09}.safetensors"));
-    assert_eq!(names(), [".lock", "notes.txt", &first, &second]);
+    let kept = [".lock", "step-000000006.safetensors", "step-000000008.safetensors"];
+    assert_eq!(names(), with_others(kept.into()));
     checkpoints.save(&trainer).unwrap();
-    assert_eq!(names(), [".lock", "notes.txt", &first, &second]);
+    assert_eq!(names(), with_others(kept.into()));
+    assert_eq!(checkpoints.resume(config()).unwrap().trainer.unwrap().steps(), 8);
+    assert_eq!(names(), with_others(kept.into()));
 }
 
 #[test]
 fn a_folder_is_one_run_s_at_a_time() {
     let dir = tempfile::tempdir().unwrap();
     let checkpoints = Checkpoints::open(&dir).unwrap();
-    let error = Checkpoints::open(&dir).unwrap_err().to_string();
-    assert!(error.ends_with("another run is using it"), "{error}");
+    let error = Checkpoints::open(&dir).unwrap_err();
+    let Error::Io { source, .. } = &error else { panic!("{error}") };
+    assert_eq!(source.to_string(), "another run is using it");
     drop(checkpoints);
     Checkpoints::open(&dir).unwrap();
 }
@@ -294,7 +322,7 @@ fn another_config_is_refused_with_what_differs() {
     assert!(matches!(error, Error::CheckpointMismatch { .. }) && newest.exists(), "{error}");
 }
 
-/// The file with `from` replaced by `to`, and its checksum made right: SHA-256 of the file with zeros in its place.
+/// The file with `from` replaced by `to`, of the same length, and its checksum made right: SHA-256 of the file with zeros in its place.
 fn forged(path: &Path, from: &str, to: &str) -> Vec<u8> {
     assert_eq!(from.len(), to.len());
     let mut bytes = fs::read(path).unwrap();
@@ -322,12 +350,35 @@ fn another_version_is_refused_with_what_differs() {
         let Error::CheckpointMismatch { differences, .. } = &error else { panic!("{error}") };
         assert_eq!(differences, &[format!("{name}: {other} there, {version} here")]);
     }
-    // A position that no epoch has, checksum and all.
-    let escaped = |field: &str, value: &str| format!(r#"\"{field}\":{value}"#);
-    let bytes = forged(&path, &escaped("samples", "24"), &escaped("samples", "43"));
-    fs::write(dir.path().join("other"), bytes).unwrap();
-    let error = Trainer::resume(dir.path().join("other")).unwrap_err().to_string();
-    assert!(error.contains("43 images of an epoch that has 42"), "{error}");
+}
+
+/// With the right checksum.
+#[test]
+fn what_no_run_comes_to_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("checkpoint");
+    let mut trainer = in_an_epoch();
+    trainer.train_epoch(&mnist().train.first(42)).unwrap();
+    assert!(trainer.note_validation(&trainer.evaluate(&mnist().test.first(9)).unwrap()));
+    assert!(
+        trainer
+            .train_epoch_with(&mnist().train.first(42), |_, _| Ok(Break(())))
+            .unwrap()
+            .is_break()
+    );
+    trainer.save_checkpoint(&path).unwrap();
+    for (from, to, expected) in [
+        (r#"\"epochs\":1,\"steps\":7"#, r#"\"epochs\":8,\"steps\":7"#, "7 steps in 8 epochs"),
+        (r#"\"images\":42"#, r#"\"images\":07"#, "not a good checkpoint"),
+        (r#"\"images\":42"#, r#"\"images\":4 "#, "8 images of an epoch that has 4"),
+        (r#"\"epoch\":1,"#, r#"\"epoch\":9,"#, "epoch 9 the best of 1"),
+        (r#"{\"samples\":8"#, r#"{\"samples\":0"#, "right answers of 0 in 1 steps"),
+    ] {
+        fs::write(dir.path().join("other"), forged(&path, from, to)).unwrap();
+        let error = Trainer::resume(dir.path().join("other")).unwrap_err();
+        let (damage, error) = (is_damage(&error), error.to_string());
+        assert!(damage && error.contains(expected), "{error}");
+    }
 }
 
 #[test]
@@ -383,12 +434,13 @@ fn the_best_epoch_is_the_most_accurate_then_the_one_with_the_lowest_loss() {
     assert_eq!(trainer.best(), None);
     let mut evaluation = trainer.evaluate(&data).unwrap();
     for (accuracy, loss, better) in [
+        (0.9, f64::NAN, false),
         (0.5, 1.0, true),
         (0.5, 1.0, false),
         (0.4, 0.1, false),
         (0.5, 0.9, true),
         (0.6, 2.0, true),
-        (f64::NAN, 0.1, false),
+        (0.9, f64::INFINITY, false),
     ] {
         (evaluation.accuracy, evaluation.loss) = (accuracy, loss);
         assert_eq!(trainer.note_validation(&evaluation), better, "{accuracy} {loss}");

@@ -4,7 +4,7 @@ mod args;
 mod signals;
 mod terminal;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 use args::Args;
 use clap::Parser;
 use lenet::{
@@ -59,7 +59,10 @@ fn run(args: Args) -> Result<ExitCode> {
         mnist.train = mnist.train.first(batch_size);
         mnist.test = mnist.test.first(batch_size);
     }
+    mnist.train = mnist.train.to_device(trainer.config().device);
+    mnist.test = mnist.test.to_device(trainer.config().device);
     terminal.print(format_args!("{}", lenet::summary([1, 32, 32])))?;
+    trainer.check_data(&mnist.train).context("cannot go on with this --data and --validation")?;
     match (resumed, trainer.samples()) {
         (false, _) if args.resume => {
             terminal.note(format_args!("no good checkpoint there: starting"))
@@ -113,31 +116,19 @@ fn run(args: Args) -> Result<ExitCode> {
             }
             Ok(Continue(()))
         })?;
-        let rate = per_second(mnist.train.len());
         bar.finish_and_clear();
         let train = match trained {
             Continue(stats) => stats,
             Break(signal) => return stopped(signal, &trainer, checkpoints.as_ref()),
         };
-        let test = trainer.evaluate(&mnist.test)?;
-        terminal.print(format_args!(
-            "Train Loss: {:.6}, Acc: {:.6}\nTest Loss: {:.6}, Acc: {:.6}\n",
-            train.blog_loss, train.accuracy, test.blog_loss, test.accuracy
-        ))?;
         // The whole epoch, at the pace of the part that was trained here.
-        let seconds = train.samples as f64 / rate;
-        terminal.note(format_args!(
-            "{seconds:.1} s, {rate:.0} images/s; mean loss {:.6} (train), {:.6} (test)",
-            train.loss, test.loss
-        ));
+        let here = (train.samples - before) as f64 / train.samples as f64;
+        let seconds = if here > 0.0 { start.elapsed().as_secs_f64() / here } else { f64::NAN };
+        let test = trainer.evaluate(&mnist.test)?;
         test_accuracy = Some(test.accuracy);
         let mut record = EpochRecord::new(epoch, train, test, seconds);
         if let Some(validation) = &validation {
             let validation = trainer.evaluate(validation)?;
-            terminal.print(format_args!(
-                "Validation Loss: {:.6}, Acc: {:.6}\n",
-                validation.blog_loss, validation.accuracy
-            ))?;
             if trainer.note_validation(&validation)
                 && let Some(path) = &args.best
             {
@@ -146,13 +137,15 @@ fn run(args: Args) -> Result<ExitCode> {
             }
             record.validation = Some(validation);
         }
-        // The checkpoint last: what is in it has been reported.
-        if let Some(report) = &mut report {
-            report.record(&record, trainer.var_store(), &mnist.test)?;
-        }
+        let shown = terminal.epoch(&record).and_then(|()| match &mut report {
+            Some(report) => Ok(report.record(&record, trainer.var_store(), &mnist.test)?),
+            None => Ok(()),
+        });
+        // Whatever became of that, the epoch is not lost. After it, so that a run which is killed in between reports again.
         if let Some(checkpoints) = &checkpoints {
             checkpoints.save(&trainer)?;
         }
+        shown?;
     }
     if let Some(best) = trainer.best() {
         terminal.note(format_args!(
@@ -161,10 +154,14 @@ fn run(args: Args) -> Result<ExitCode> {
         ));
     }
     terminal.print(format_args!("End of the training\n"))?;
-    if let Some(dir) = args.report {
-        terminal.note(format_args!("report written to {}", dir.join("report.html").display()));
+    if let Some(page) = args.report.map(|dir| dir.join("report.html")).filter(|page| page.exists())
+    {
+        terminal.note(format_args!("report written to {}", page.display()));
     }
     if let Some(path) = args.save_model {
+        if test_accuracy.is_none() {
+            test_accuracy = Some(trainer.evaluate(&mnist.test)?.accuracy);
+        }
         save(&trainer, test_accuracy, &path)?;
         terminal.note(format_args!("weights saved to {}", path.display()));
     }
@@ -189,7 +186,7 @@ fn trainer(
     }
     let found = checkpoints.resume(config.clone())?;
     for error in found.damaged {
-        say(format_args!("passed over: {error}"));
+        say(format_args!("passed over: {:#}", Error::from(error)));
     }
     match found.trainer {
         Some(trainer) => Ok((trainer, true)),
@@ -199,9 +196,8 @@ fn trainer(
 
 /// Writes the weights, and what they are, where the form keeps that.
 fn save(trainer: &Trainer, test_accuracy: Option<f64>, path: &Path) -> Result<()> {
-    let command = env::args().skip(1).map(|argument| format!(" {}", quoted(&argument)));
     let mut weights = StateDict::from_var_store(trainer.var_store())?
-        .with_metadata("command", format!("train_mnist{}", command.collect::<String>()))
+        .with_metadata("command", format!("train_mnist{}", command_line().1))
         .with_metadata("lenet", env!("CARGO_PKG_VERSION"))
         .with_metadata("epochs", trainer.epochs().to_string())
         .with_metadata("seed", trainer.config().seed.to_string());
@@ -229,14 +225,11 @@ fn stopped(
     match checkpoints {
         Some(checkpoints) => {
             let path = checkpoints.save(trainer)?;
-            let mut command: Vec<_> = env::args().map(|argument| quoted(&argument)).collect();
-            if !command.iter().any(|argument| argument == "--resume") {
-                command.push("--resume".into());
-            }
+            let (program, arguments) = command_line();
+            let resume = if arguments.contains(" --resume") { "" } else { " --resume" };
             say(format_args!(
-                "stopped in epoch {epoch}, after {samples} images; saved to {}. To go on:\n    {}",
+                "stopped in epoch {epoch}, after {samples} images; saved to {}. To go on:\n    {program}{arguments}{resume}",
                 path.display(),
-                command.join(" ")
             ));
         }
         None => say(format_args!(
@@ -246,7 +239,13 @@ fn stopped(
     Ok(exit_code(signal).into())
 }
 
-/// For a shell.
+/// The program and its arguments, each with a space before it, as a shell takes them.
+fn command_line() -> (String, String) {
+    let mut words = env::args_os().map(|argument| quoted(&argument.to_string_lossy()));
+    let program = words.next().unwrap_or_default();
+    (program, words.map(|word| format!(" {word}")).collect())
+}
+
 fn quoted(argument: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,+@%".contains(c);
     match !argument.is_empty() && argument.chars().all(plain) {

@@ -1,6 +1,8 @@
 //! What is shown: the post's lines on stdout, and on stderr a progress bar, where that is a terminal, and remarks.
 
+use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
+use lenet::EpochRecord;
 use std::{
     fmt,
     io::{self, IsTerminal, Write},
@@ -13,8 +15,33 @@ pub struct Terminal {
 
 impl Terminal {
     /// On stdout.
-    pub fn print(&self, text: fmt::Arguments) -> io::Result<()> {
-        if self.quiet { Ok(()) } else { io::stdout().write_fmt(text) }
+    pub fn print(&self, text: fmt::Arguments) -> Result<()> {
+        match self.quiet {
+            true => Ok(()),
+            false => io::stdout().write_fmt(text).context("cannot write to stdout"),
+        }
+    }
+
+    /// What the post prints of an epoch, and what it does not.
+    pub fn epoch(&self, record: &EpochRecord) -> Result<()> {
+        let EpochRecord { train, test, validation, seconds, .. } = record;
+        self.print(format_args!(
+            "Train Loss: {:.6}, Acc: {:.6}\nTest Loss: {:.6}, Acc: {:.6}\n",
+            train.blog_loss, train.accuracy, test.blog_loss, test.accuracy
+        ))?;
+        if let Some(validation) = validation {
+            self.print(format_args!(
+                "Validation Loss: {:.6}, Acc: {:.6}\n",
+                validation.blog_loss, validation.accuracy
+            ))?;
+        }
+        let (losses, rate) = ((train.loss, test.loss), train.samples as f64 / seconds);
+        let losses = format!("mean loss {:.6} (train), {:.6} (test)", losses.0, losses.1);
+        match seconds.is_finite() {
+            true => self.note(format_args!("{seconds:.1} s, {rate:.0} images/s; {losses}")),
+            false => self.note(format_args!("{losses}")), // it was trained before
+        }
+        Ok(())
     }
 
     /// A line on stderr, which may be closed.

@@ -9,11 +9,8 @@ use super::{
     record::EpochRecord,
     sheet::Sheet,
 };
-use crate::{Dataset, Error, Result, atomic_file};
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use crate::{Dataset, Result, atomic_file};
+use std::path::{Path, PathBuf};
 use tch::nn::VarStore;
 
 /// A folder that shows how a run goes, up to date after each epoch:
@@ -83,7 +80,8 @@ impl Report {
 
     /// Writes at once, so that a folder that can't be written to is found out before an epoch was trained.
     fn start(dir: &Path, epochs: Vec<Metrics>) -> Result<Report> {
-        fs::create_dir_all(dir).map_err(Error::io("create", dir))?;
+        atomic_file::create_folder(dir)?;
+        atomic_file::remove_leftovers(dir)?;
         let events = Events::create(dir, &epochs)?;
         let report = Report { dir: dir.into(), epochs, events };
         report.write_figures()?;

@@ -5,13 +5,15 @@
 //! needed: the order of an epoch follows from the seed and the number of epochs before it, and no other random number is
 //! drawn after the initial weights.
 
-use super::{best::Best, config::TrainConfig, stats::Sums};
+use super::{
+    best::Best, config::TrainConfig, schedule::MOST, stats::Sums, trained_set::TrainedSet,
+};
 use crate::{
     Error, Result,
     weights::{CHECKSUM, NonFinite, StateDict},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Map;
 use std::{collections::HashMap, path::Path};
 use tch::Tensor;
 
@@ -35,6 +37,8 @@ pub(super) struct State {
     pub steps: usize,
     /// The epoch under way: how far it has come, and its sums.
     pub epoch: Sums,
+    /// The set of the epoch under way, else of the one before.
+    pub set: Option<TrainedSet>,
     pub best: Option<Best>,
 }
 
@@ -69,19 +73,33 @@ impl State {
         weights.write_safetensors(path)
     }
 
+    /// Whether there is a run that comes to this.
+    fn check(&self) -> std::result::Result<(), String> {
+        let State { epochs, steps, ref epoch, .. } = *self;
+        epoch.check()?;
+        let images = self.set.as_ref().map_or(0, |set| set.images);
+        let best = self.best.map_or(0, |best| best.epoch);
+        if epochs > MOST || steps > 1 << 53 || steps < epochs + epoch.steps {
+            Err(format!("{steps} steps in {epochs} epochs and {} steps", epoch.steps))
+        } else if epoch.samples > images {
+            Err(format!("{} images of an epoch that has {images}", epoch.samples))
+        } else if best > epochs {
+            Err(format!("epoch {best} the best of {epochs}"))
+        } else {
+            Ok(())
+        }
+    }
+
     /// Refuses to go on with another config than the checkpoint's, but for what changes neither the past of the run nor,
     /// rounding aside, its future.
     pub fn check_config(&self, config: &TrainConfig, path: &Path) -> Result<()> {
-        let [theirs, ours] =
-            [&self.config, config].map(|config| match serde_json::to_value(config) {
-                Ok(Value::Object(fields)) => fields,
-                _ => Map::new(),
-            });
-        let differs = |name: &String| ours.get(name) != theirs.get(name);
-        let names = theirs.keys().filter(|name| !FREE.contains(&name.as_str()));
-        let differences = names.filter(|name| differs(name));
-        let differences =
-            differences.map(|name| format!("{name}: {} there, {} here", theirs[name], ours[name]));
+        let fields = |config| serde_json::to_value(config).unwrap_or_default();
+        let (theirs, ours) = (fields(&self.config), fields(config));
+        let names = theirs.as_object().into_iter().flat_map(Map::keys);
+        let names = names.filter(|name| !FREE.contains(&name.as_str()));
+        let differences = names
+            .filter(|&name| theirs.get(name) != ours.get(name))
+            .map(|name| format!("{name}: {} there, {} here", theirs[name], ours[name]));
         refuse(path, differences.collect())
     }
 }
@@ -105,10 +123,7 @@ impl Checkpoint {
             weights.metadata.get(STATE).ok_or_else(|| malformed("it has no state".into()))?;
         let state: State =
             serde_json::from_str(state).map_err(|error| malformed(error.to_string()))?;
-        let Sums { samples, total, .. } = state.epoch;
-        if samples > total {
-            return Err(malformed(format!("{samples} images of an epoch that has {total}")));
-        }
+        state.check().map_err(malformed)?;
         let buffers = weights.take_optimizer();
         Ok(Checkpoint { state, weights, buffers })
     }

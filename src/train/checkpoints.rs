@@ -38,7 +38,8 @@ pub struct Checkpoints {
 pub struct Resumed {
     /// The run as its newest good checkpoint has it; `None` where there is none.
     pub trainer: Option<Trainer>,
-    /// What was wrong with newer checkpoints. They were put out of the way: their names end in `.damaged` now.
+    /// What was wrong with newer checkpoints. Those that could be read were put out of the way: their names end in `.damaged`
+    /// now.
     pub damaged: Vec<Error>,
 }
 
@@ -53,7 +54,7 @@ impl Checkpoints {
     /// [`Error::Io`] where it can't be made or written to, or another run is using it.
     pub fn open(dir: impl AsRef<Path>) -> Result<Checkpoints> {
         let dir = dir.as_ref();
-        fs::create_dir_all(dir).map_err(Error::io("create", dir))?;
+        atomic_file::create_folder(dir)?;
         let path = dir.join(".lock");
         let lock = File::create(&path).map_err(Error::io("create", &path))?;
         match lock.try_lock() {
@@ -81,7 +82,7 @@ impl Checkpoints {
     ///
     /// [`Error::Io`] where the folder can't be read.
     pub fn is_empty(&self) -> Result<bool> {
-        Ok(self.paths()?.is_empty())
+        Ok(self.steps()?.is_empty())
     }
 
     /// Writes a checkpoint, `step-000001875.safetensors` after 1,875 steps, and removes the ones before it but for the last.
@@ -91,11 +92,12 @@ impl Checkpoints {
     ///
     /// As [`Trainer::save_checkpoint`]; those that are there stay then.
     pub fn save(&self, trainer: &Trainer) -> Result<PathBuf> {
-        let path = self.dir.join(format!("{PREFIX}{:09}{SUFFIX}", trainer.steps()));
+        let path = self.path(trainer.steps());
         trainer.save_checkpoint(&path)?;
-        let earlier = self.paths()?.into_iter().filter(|other| *other < path);
-        for path in earlier.rev().skip(KEPT - 1) {
-            fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+        let earlier = self.steps()?.into_iter().filter(|&step| step < trainer.steps());
+        for step in earlier.rev().skip(KEPT - 1) {
+            let path = self.path(step);
+            fs::remove_file(&path).map_err(Error::io("remove", path))?;
         }
         Ok(path)
     }
@@ -108,14 +110,20 @@ impl Checkpoints {
     /// read, or a damaged one can't be put out of the way.
     pub fn resume(&self, config: TrainConfig) -> Result<Resumed> {
         let mut damaged = vec![];
-        for path in self.paths()?.into_iter().rev() {
+        for step in self.steps()?.into_iter().rev() {
+            let path = self.path(step);
             match Trainer::resume_with(config.clone(), &path) {
                 Ok(trainer) => return Ok(Resumed { trainer: Some(trainer), damaged }),
-                Err(error) if is_damage(&error) => {
-                    let mut aside = path.clone().into_os_string();
-                    aside.push(".damaged");
+                Err(error @ (Error::Malformed { .. } | Error::UnknownForm { .. })) => {
+                    let aside = path.with_added_extension("damaged");
                     fs::rename(&path, aside).map_err(Error::io("rename", path))?;
                     damaged.push(error);
+                }
+                // A disk that can't read it any more. Not to be allowed to is another matter.
+                Err(Error::Io { action, path, source })
+                    if source.kind() != ErrorKind::PermissionDenied =>
+                {
+                    damaged.push(Error::Io { action, path, source });
                 }
                 Err(error) => return Err(error),
             }
@@ -123,26 +131,24 @@ impl Checkpoints {
         Ok(Resumed { trainer: None, damaged })
     }
 
-    /// The checkpoints, oldest first.
-    fn paths(&self) -> Result<Vec<PathBuf>> {
+    /// The steps after which there are checkpoints, in order. Files with other names are none of ours.
+    fn steps(&self) -> Result<Vec<usize>> {
         let failed = || Error::io("read", &self.dir);
-        let mut paths = vec![];
+        let mut steps = vec![];
         for entry in fs::read_dir(&self.dir).map_err(failed())? {
-            let path = entry.map_err(failed())?.path();
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if name.starts_with(PREFIX) && name.ends_with(SUFFIX) {
-                paths.push(path);
-            }
+            let name = entry.map_err(failed())?.file_name();
+            let digits = name.to_str().and_then(|it| it.strip_prefix(PREFIX)?.strip_suffix(SUFFIX));
+            let step = digits.and_then(|digits| digits.parse().ok());
+            steps.extend(step.filter(|&step| self.path(step).ends_with(&name)));
         }
-        paths.sort();
-        Ok(paths)
+        steps.sort_unstable();
+        Ok(steps)
+    }
+
+    fn path(&self, step: usize) -> PathBuf {
+        self.dir.join(format!("{PREFIX}{step:09}{SUFFIX}"))
     }
 }
 
 const PREFIX: &str = "step-";
 const SUFFIX: &str = ".safetensors";
-
-/// Whether it says that a file is not, or no longer, what was written.
-fn is_damage(error: &Error) -> bool {
-    matches!(error, Error::Malformed { .. } | Error::UnknownForm { .. })
-}

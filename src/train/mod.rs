@@ -11,6 +11,7 @@ mod optimizer;
 mod schedule;
 mod shuffle;
 mod stats;
+mod trained_set;
 mod trainer;
 
 pub use best::Best;

@@ -15,7 +15,7 @@ pub enum Schedule {
     Constant,
     /// `torch.optim.lr_scheduler.StepLR`: times `gamma` after every `step_size` epochs.
     StepLr {
-        /// How many epochs a learning rate stays, 1 or more.
+        /// How many epochs a learning rate stays, 1 to 1,000,000.
         step_size: usize,
         /// What it is multiplied by then, 0 or more. PyTorch's default is 0.1.
         gamma: f64,
@@ -26,7 +26,7 @@ pub enum Schedule {
     ///
     /// Beyond `t_max` it rises again, as PyTorch's does.
     CosineAnnealingLr {
-        /// After how many epochs `eta_min` is reached, 1 or more.
+        /// After how many epochs `eta_min` is reached, 1 to 1,000,000.
         t_max: usize,
         /// The lowest learning rate, 0 or more. PyTorch's default is 0.
         eta_min: f64,
@@ -34,6 +34,9 @@ pub enum Schedule {
     /// `torch.optim.lr_scheduler.OneCycleLR`. The config's learning rate is not used.
     OneCycleLr(OneCycleLr),
 }
+
+/// Epochs of a schedule, and of a run that follows one: more than anybody trains, and few enough to go through at each step.
+pub(super) const MOST: usize = 1_000_000;
 
 /// What a schedule sets for one step.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,11 +52,11 @@ impl Schedule {
         match *self {
             Schedule::Constant => Ok(()),
             Schedule::StepLr { step_size, gamma } => {
-                require("step_size", "1 or more", step_size, step_size > 0)?;
+                require("step_size", "1 to 1,000,000", step_size, (1..=MOST).contains(&step_size))?;
                 require("gamma", "0 or more", gamma, (0.0..f64::INFINITY).contains(&gamma))
             }
             Schedule::CosineAnnealingLr { t_max, eta_min } => {
-                require("t_max", "1 or more", t_max, t_max > 0)?;
+                require("t_max", "1 to 1,000,000", t_max, (1..=MOST).contains(&t_max))?;
                 require("eta_min", "0 or more", eta_min, (0.0..f64::INFINITY).contains(&eta_min))
             }
             Schedule::OneCycleLr(one_cycle) => one_cycle.check(),

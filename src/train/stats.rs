@@ -149,15 +149,13 @@ fn share(part: u32, whole: u32) -> f64 {
     if whole == 0 { 0.0 } else { f64::from(part) / f64::from(whole) }
 }
 
-/// Sums over an epoch's batches.
+/// What an epoch's batches came to.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Sums {
-    /// Images of the epoch.
-    pub total: usize,
     /// Images that were summed.
     pub samples: usize,
-    steps: usize,
+    pub steps: usize,
     correct: i64,
     total_loss: f64,
     total_means: f64,
@@ -173,6 +171,17 @@ pub(super) struct Tally {
     pub sums: Sums,
 }
 
+impl Sums {
+    /// Whether batches come to this.
+    pub fn check(&self) -> std::result::Result<(), String> {
+        let Sums { samples, steps, correct, .. } = *self;
+        if steps > samples || !(0..=samples as i64).contains(&correct) {
+            return Err(format!("{correct} right answers of {samples} in {steps} steps"));
+        }
+        Ok(())
+    }
+}
+
 impl From<Sums> for Tally {
     fn from(sums: Sums) -> Tally {
         Tally { waiting: vec![], sums }
@@ -184,11 +193,6 @@ impl Tally {
     /// followed.
     pub fn add(&mut self, loss: Tensor, correct: Tensor, samples: usize, learning_rate: f64) {
         self.waiting.push((loss, correct, samples, learning_rate));
-    }
-
-    /// How many batches wait to be read.
-    pub fn waiting(&self) -> usize {
-        self.waiting.len()
     }
 
     /// How many images were taken, those of the batches that wait as well.

@@ -6,6 +6,7 @@ use super::{
     optimizer::OptimizerState,
     shuffle::permutation,
     stats::{BatchStats, EpochStats, Evaluation, Tally},
+    trained_set::TrainedSet,
 };
 use crate::{
     Error, LeNet, Result,
@@ -47,6 +48,8 @@ pub struct Trainer {
     epochs: usize,
     /// The sums of the epoch under way.
     tally: Tally,
+    /// The set of the epoch under way, else of the one before.
+    set: Option<TrainedSet>,
     best: Option<Best>,
 }
 
@@ -58,14 +61,9 @@ pub struct Progress {
     pub samples: usize,
     /// Images of the epoch.
     pub total: usize,
-    /// The epoch's figures so far. On a GPU they are read every 100 steps only, so that it need not stop at each; none
-    /// before that.
+    /// The epoch's figures so far; none on a GPU, which is not made to wait within an epoch.
     pub stats: Option<EpochStats>,
 }
-
-/// How many steps go by before their losses are read and looked at, elsewhere than on a CPU: reading makes a GPU stop until
-/// it has done all that was asked of it.
-const STEPS_BETWEEN_CHECKS: usize = 100;
 
 /// Images that are evaluated at once: enough to keep the cores busy, few enough to stay in their caches.
 const EVALUATION_BATCH: i64 = 500;
@@ -97,6 +95,7 @@ impl Trainer {
             optimizer,
             epochs: 0,
             tally,
+            set: None,
             best: None,
         })
     }
@@ -120,7 +119,7 @@ impl Trainer {
     /// # Errors
     ///
     /// [`Error::NonFiniteLoss`] where a batch's loss is not finite, and the weights are spoilt. [`Error::Invalid`] where the
-    /// schedule has no step left, or `data` has another length than the set of the epoch that is gone on with.
+    /// schedule has no step left, or `data` is another set than that of the epoch that is gone on with.
     ///
     /// # Panics
     ///
@@ -159,16 +158,14 @@ impl Trainer {
         mut on_batch: impl FnMut(&Trainer, Progress) -> Result<ControlFlow<B>>,
     ) -> Result<ControlFlow<B, EpochStats>> {
         let (done, total) = (self.tally.samples(), data.len());
-        if done > 0 && self.tally.sums.total != total {
-            let expected = format!("the {} images of the epoch under way", self.tally.sums.total);
-            return Err(Error::invalid("data", expected, format!("{total} images")));
+        if done > 0 {
+            self.check_data(data)?;
         }
-        self.tally.sums.total = total;
+        self.set = Some(TrainedSet::of(data)?);
         let data = data.to_device(self.config.device);
         let seed = self.config.seed.wrapping_mul(1000).wrapping_add(self.epochs as u64);
         let order = &permutation(total, seed)[done..];
         let order = Tensor::f_from_slice(order)?.to_device(self.config.device);
-        let between = if self.config.device == Device::Cpu { 1 } else { STEPS_BETWEEN_CHECKS };
         let batches = match done < total {
             true => order.split(self.config.batch_size.min(total) as i64, 0),
             false => vec![],
@@ -179,7 +176,8 @@ impl Trainer {
             let learning_rate = self.step(&mut batch.gradients)?;
             self.tally.add(batch.loss, batch.correct, indices.numel(), learning_rate);
             let samples = self.tally.samples();
-            if self.tally.waiting() == between || samples == total {
+            // A GPU would have to stop for that until it has done all that was asked of it.
+            if self.config.device == Device::Cpu {
                 self.settle()?;
             }
             let stats = (self.tally.sums.samples > 0).then(|| self.tally.stats());
@@ -274,6 +272,7 @@ impl Trainer {
             epochs: self.epochs,
             steps: self.optimizer.steps(),
             epoch,
+            set: self.set.clone(),
             best: self.best,
         };
         let weights = StateDict::from_var_store(&self.var_store)?;
@@ -281,7 +280,7 @@ impl Trainer {
     }
 
     /// The trainer that [`save_checkpoint`](Trainer::save_checkpoint) wrote: it goes on as that one would have, bit for bit,
-    /// with the same number of threads on the same kind of CPU.
+    /// with the same number of threads on the same kind of CPU, and the same data: [`check_data`](Trainer::check_data) tells.
     ///
     /// # Errors
     ///
@@ -312,15 +311,26 @@ impl Trainer {
         trainer.optimizer.restore(state.steps, buffers, &trainer.parameters.flat)?;
         trainer.epochs = state.epochs;
         trainer.tally = state.epoch.into();
+        trainer.set = state.set;
         trainer.best = state.best;
         Ok(trainer)
     }
 
+    /// Whether `data` is the set that it was trained on last, before or after a stop: as many images with the same labels.
+    /// Where it was trained on none yet, any set is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] where it is another one.
+    pub fn check_data(&self, data: &Dataset) -> Result<()> {
+        self.set.as_ref().map_or(Ok(()), |set| set.expect(&TrainedSet::of(data)?))
+    }
+
     /// Takes down what the network made of a validation set after the last epoch. True where no epoch before was as
-    /// [good](Best).
+    /// [good](Best), and the loss is finite.
     pub fn note_validation(&mut self, validation: &Evaluation) -> bool {
         let new = Best::new(self.epochs, validation);
-        let better = self.best.is_none_or(|best| new.beats(&best));
+        let better = new.loss.is_finite() && self.best.is_none_or(|best| new.beats(&best));
         if better {
             self.best = Some(new);
         }

@@ -4,7 +4,7 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use lenet::{
     LeNet, Mnist,
-    fused::{Batch, InstructionSet, Network, PARAMETERS, Packed},
+    fused::{Batch, Network, PARAMETERS, Packed},
     tch::{self, Device, Tensor, nn, nn::Module, no_grad_guard},
 };
 
@@ -23,7 +23,7 @@ fn forward(c: &mut Criterion) {
     let parameters: &[f32; PARAMETERS] = parameters.as_array().expect("all parameters");
     let mut group = c.benchmark_group("forward/fused");
     let packed = Packed::new(parameters);
-    let mut network = Network::new(InstructionSet::best(), tch::get_num_threads() as usize);
+    let mut network = Network::new(tch::get_num_threads() as usize);
     for batch_size in BATCH_SIZES {
         let images = floats(&mnist.test.first(batch_size).images());
         let labels = vec![0; batch_size];

@@ -15,7 +15,7 @@ fn kernel(c: &mut Criterion) {
             group.throughput(Throughput::Elements(kernel.operations));
             group.bench_function(kernel.name, |b| b.iter(|| kernel.run()));
         }
-        let mut network = Network::new(set, 1);
+        let mut network = Network::with(set, 1);
         let parameters = [0.01; PARAMETERS];
         let mut gradients = [0.0; PARAMETERS];
         for n in [32, 256] {

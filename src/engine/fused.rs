@@ -2,7 +2,7 @@ use super::{Parameters, Samples, libtorch::BatchOutput};
 use crate::{
     Error, Result,
     data::Dataset,
-    fused::{Batch, InstructionSet, Network, Outcome, PARAMETERS, Pool, numbers, numbers_mut},
+    fused::{Batch, Network, Outcome, PARAMETERS, Pool, numbers, numbers_mut},
 };
 use std::{cell::RefCell, ops::Range};
 use tch::{Device, Kind, Tensor};
@@ -19,13 +19,12 @@ pub(crate) struct Fused {
 impl Fused {
     /// With the CPU's best instructions, and as many threads as libtorch has now.
     pub fn new() -> Fused {
-        let threads = usize::try_from(tch::get_num_threads()).unwrap_or(1);
-        Fused::with(InstructionSet::best(), threads)
+        Fused::of(Network::new(usize::try_from(tch::get_num_threads()).unwrap_or(1)))
     }
 
-    fn with(instruction_set: InstructionSet, threads: usize) -> Fused {
+    fn of(network: Network) -> Fused {
         Fused {
-            network: RefCell::new(Network::new(instruction_set, threads)),
+            network: RefCell::new(network),
             gradients: Tensor::zeros([PARAMETERS as i64], (Kind::Float, Device::Cpu)),
         }
     }
@@ -85,7 +84,7 @@ fn all<T>(parameters: Option<T>) -> Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Init, LeNet, engine::libtorch::Libtorch};
+    use crate::{Init, LeNet, engine::libtorch::Libtorch, fused::InstructionSet};
     use proptest::prelude::*;
     use rand_mt::Mt;
     use tch::{nn, nn::Module};
@@ -164,8 +163,15 @@ mod tests {
         gradients.fold(relative(&ours.loss, &exact.loss), f64::max)
     }
 
-    fn engines() -> impl Strategy<Value = (InstructionSet, usize)> {
-        (prop::sample::select(InstructionSet::available()), 1..=4usize)
+    fn with(set: Option<InstructionSet>, threads: usize) -> Fused {
+        let network = set.map_or(Network::new(threads), |set| Network::with(set, threads));
+        Fused::of(network)
+    }
+
+    /// One of the instruction sets, or as the engine chooses, and a number of threads.
+    fn engines() -> impl Strategy<Value = (Option<InstructionSet>, usize)> {
+        let sets = InstructionSet::available().into_iter().map(Some).chain([None]);
+        (prop::sample::select(sets.collect::<Vec<_>>()), 1..=4usize)
     }
 
     proptest! {
@@ -182,7 +188,7 @@ mod tests {
             (set, threads) in engines(),
         ) {
             let case = case(seed, n);
-            let mut engine = Fused::with(set, threads);
+            let mut engine = with(set, threads);
             let ours = engine.batch(&case.parameters, own(&case)).unwrap();
             let worst = off(&case, &ours, &exact(&case));
             prop_assert!(worst <= ALLOWED, "off by {worst:.1e}");
@@ -192,7 +198,7 @@ mod tests {
             let samples = Samples::Of { data: &data(seed), indices: &Tensor::from_slice(&[7i64; 9]) };
             let other = engine.batch(&case.parameters, samples).unwrap();
             prop_assert!(other.gradients != first);
-            for mut engine in [engine, Fused::with(set, threads)] {
+            for mut engine in [engine, with(set, threads)] {
                 let again = engine.batch(&case.parameters, own(&case)).unwrap();
                 prop_assert_eq!(&again.gradients, &first);
                 prop_assert_eq!((&again.loss, &again.correct), (&ours.loss, &ours.correct));
@@ -206,7 +212,7 @@ mod tests {
             (set, threads) in engines(),
         ) {
             let (case, data, indices) = (case(seed, 1), data(seed), Tensor::from_slice(&indices));
-            let mut engine = Fused::with(set, threads);
+            let mut engine = with(set, threads);
             let chosen = Samples::Of { data: &data, indices: &indices };
             let chosen = engine.batch(&case.parameters, chosen).unwrap().gradients.copy();
             let (images, labels) = data.gather(&indices);
@@ -222,7 +228,7 @@ mod tests {
             (set, threads) in engines(),
         ) {
             let (case, data) = (case(seed, 1), data(seed));
-            let engine = Fused::with(set, threads);
+            let engine = with(set, threads);
             let ours = engine.logits(&case.parameters, &data, start..start + n).unwrap();
             let (images, _) = data.range(start, n);
             let exact = case.exact_model.forward(&images.to_kind(Kind::Double));
@@ -240,7 +246,7 @@ mod tests {
             let bias = &case.var_store.variables()[&format!("{layer}.bias")];
             let _ = tch::no_grad(|| bias.get(0).g_add_scalar_(1e-3));
             for set in InstructionSet::available() {
-                let ours = Fused::with(set, 2).batch(&case.parameters, own(&case)).unwrap();
+                let ours = with(Some(set), 2).batch(&case.parameters, own(&case)).unwrap();
                 let worst = off(&case, &ours, &exact(&case));
                 assert!(worst > ALLOWED, "{layer} {set:?}: off by {worst:.1e}");
             }
@@ -256,7 +262,7 @@ mod tests {
         let answers = case.exact_model.forward(&images).argmax(1, false);
         let right = answers.eq_tensor(&data.labels()).sum(Kind::Int64);
         for set in InstructionSet::available() {
-            let output = Fused::with(set, 3).batch(&case.parameters, samples).unwrap();
+            let output = with(Some(set), 3).batch(&case.parameters, samples).unwrap();
             assert_eq!(output.correct, right, "{set:?}");
         }
     }
@@ -266,7 +272,7 @@ mod tests {
         for set in InstructionSet::available() {
             let case = case(3, 11);
             let _ = case.images.get(9).fill_(f64::NAN);
-            let output = Fused::with(set, 2).batch(&case.parameters, own(&case)).unwrap();
+            let output = with(Some(set), 2).batch(&case.parameters, own(&case)).unwrap();
             assert!(output.loss.double_value(&[]).is_nan(), "{set:?}");
         }
     }

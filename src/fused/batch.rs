@@ -63,7 +63,7 @@ impl<'a> Batch<'a> {
     }
 
     /// How many images it has.
-    pub fn len(&self) -> usize {
+    pub fn size(&self) -> usize {
         match self.images {
             Images::Bytes { indices, .. } => indices.len(),
             Images::Floats(images) => images.len(),

@@ -51,7 +51,7 @@ impl<
     fn run(self) {
         let Self { weight, bias, input, output } = self;
         let (in_side, stride) = (SIDE + 4, SIDE + 2 * PAD);
-        assert!(OUT % HIGH == 0 && SIDE % WIDE == 0);
+        assert!(OUT.is_multiple_of(HIGH) && SIDE.is_multiple_of(WIDE));
         assert_eq!(weight.len(), OUT * IN * 25);
         assert_eq!(bias.len(), OUT);
         assert_eq!(input.len(), IN * in_side * in_side);

@@ -55,10 +55,12 @@ impl<V: Vector, const IN: usize, const OUT: usize, const SIDE: usize, const PAD:
                                     *output_gradient.get_unchecked(dz_row + x),
                                     *output_gradient.get_unchecked(dz_row + SIDE * stride + x),
                                 ];
-                                for kx in 0..5 {
+                                let [lower, upper] = &mut sums;
+                                for (kx, (lower, upper)) in lower.iter_mut().zip(upper).enumerate()
+                                {
                                     let pixel = *input.get_unchecked(row + x + kx);
-                                    sums[0][kx] = pixel.mul_add(dz[0], sums[0][kx]);
-                                    sums[1][kx] = pixel.mul_add(dz[1], sums[1][kx]);
+                                    *lower = pixel.mul_add(dz[0], *lower);
+                                    *upper = pixel.mul_add(dz[1], *upper);
                                 }
                             }
                         }

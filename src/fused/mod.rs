@@ -5,18 +5,19 @@
 //!
 //! - **Lanes are images.** Images go through the network in groups of 8 (16 with AVX-512), interleaved: a value is one vector
 //!   over the images of a group. A convolution is then a weight, the same in all lanes, times a vector of pixels, with no
-//!   matrix to build and no edge to look after ([`convolution`], [`correlation`], [`transposed`]). Only the gradients of the
-//!   dense weights are summed over images, for which the lanes go along a row of the weight ([`dense_gradient`]).
+//!   matrix to build and no edge to look after (`convolution`, `correlation`, `transposed`). Only the gradients of the
+//!   dense weights are summed over images, for which the lanes go along a row of the weight (`dense_gradient`).
 //! - **Tiles of registers.** Each of these loops keeps 10 or 12 sums in registers, which hide each other's latency.
-//! - **Caches.** A group goes forward and back while what its layers gave ([`activations`]) is in a core's second cache.
-//! - **Threads.** Each has some groups of the batch ([`worker`]), and then owns part of the gradients ([`share`]): whole
+//! - **Caches.** A group goes forward and back while what its layers gave (`activations`) is in a core's second cache.
+//! - **Threads.** Each has some groups of the batch (`worker`), and then owns part of the gradients (`share`): whole
 //!   rows of the dense weights, so that only the first layers' 2,616 gradients are added up between threads, in the order
 //!   of the threads. The same number of threads gives the same bits.
-//! - **Instruction sets.** A kernel is written once, over a [`vector`], and compiled for each [`instruction_set`]; the CPU's
+//! - **One image.** Where there is a single image, lanes go over a layer's outputs instead (`packed`).
+//! - **Instruction sets.** A kernel is written once, over a `vector`, and compiled for each `instruction_set`; the CPU's
 //!   is chosen at run time.
 //!
 //! All of the crate's `unsafe` is here: the instructions of the CPU, unchecked places in slices whose lengths a kernel has
-//! asserted, the [`pool`]'s borrowed work, and the [`view`] of a tensor as a slice.
+//! asserted, the `pool`'s borrowed work, and the `view` of a tensor as a slice.
 
 #![allow(unsafe_code)]
 

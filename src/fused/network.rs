@@ -16,7 +16,8 @@ use std::{fmt::Debug, ops::Range};
 #[derive(Debug)]
 pub struct Network {
     pool: Pool,
-    passes: Box<dyn Passes>,
+    /// With the widest vectors first.
+    passes: Vec<Box<dyn Passes>>,
 }
 
 /// What a batch came to.
@@ -29,18 +30,44 @@ pub struct Outcome {
 }
 
 impl Network {
-    /// For so many threads, 1 at least.
-    pub fn new(instruction_set: InstructionSet, threads: usize) -> Network {
+    /// With the best instructions that the CPU has, and so many threads, 1 at least.
+    pub fn new(threads: usize) -> Network {
+        let mut sets = InstructionSet::available();
+        // The portable vectors are no narrower than AVX2's, and slower.
+        sets.truncate(sets.len().saturating_sub(1).max(1));
+        Network::of(&sets, threads)
+    }
+
+    /// With these instructions and no others.
+    pub fn with(instruction_set: InstructionSet, threads: usize) -> Network {
+        Network::of(&[instruction_set], threads)
+    }
+
+    fn of(sets: &[InstructionSet], threads: usize) -> Network {
         let pool = Pool::new(threads);
         let threads = pool.threads();
-        let passes: Box<dyn Passes> = match instruction_set {
-            #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx512 => Box::new(Workers::<Avx512>::new(threads)),
-            #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx2 => Box::new(Workers::<Avx2>::new(threads)),
-            InstructionSet::Portable => Box::new(Workers::<Portable>::new(threads)),
+        let passes = |set: &InstructionSet| -> Box<dyn Passes> {
+            match set {
+                #[cfg(target_arch = "x86_64")]
+                InstructionSet::Avx512 => Box::new(Workers::<Avx512>::new(threads)),
+                #[cfg(target_arch = "x86_64")]
+                InstructionSet::Avx2 => Box::new(Workers::<Avx2>::new(threads)),
+                InstructionSet::Portable => Box::new(Workers::<Portable>::new(threads)),
+            }
         };
-        Network { pool, passes }
+        Network { passes: sets.iter().map(passes).collect(), pool }
+    }
+
+    /// The widest vectors of which a batch fills one for each thread, or else the narrowest.
+    fn passes(&mut self, batch: &Batch) -> (&mut Pool, &mut dyn Passes) {
+        let threads = self.pool.threads();
+        let narrowest = self.passes.len() - 1;
+        let chosen = self
+            .passes
+            .iter()
+            .position(|passes| batch.size() >= passes.lanes() * threads)
+            .unwrap_or(narrowest);
+        (&mut self.pool, &mut *self.passes[chosen])
     }
 
     /// The mean loss of a batch, and its gradient in each of the parameters, both `[61,750]` in the order of the
@@ -51,13 +78,15 @@ impl Network {
         batch: &Batch,
         gradients: &mut [f32; PARAMETERS],
     ) -> Outcome {
-        self.passes.gradients(&mut self.pool, parameters, batch, gradients)
+        let (pool, passes) = self.passes(batch);
+        passes.gradients(pool, parameters, batch, gradients)
     }
 
     /// The logits `[images, 10]` of a batch, whose labels do not matter.
     pub fn logits(&mut self, parameters: &[f32; PARAMETERS], batch: &Batch) -> Vec<f32> {
-        let mut logits = vec![0.0; batch.len() * CLASSES];
-        self.passes.logits(&mut self.pool, parameters, batch, &mut logits);
+        let mut logits = vec![0.0; batch.size() * CLASSES];
+        let (pool, passes) = self.passes(batch);
+        passes.logits(pool, parameters, batch, &mut logits);
         logits
     }
 
@@ -69,6 +98,9 @@ impl Network {
 
 /// The passes with some instruction set.
 trait Passes: Debug + Send {
+    /// How many images a group has.
+    fn lanes(&self) -> usize;
+
     fn gradients(
         &mut self,
         pool: &mut Pool,
@@ -91,7 +123,7 @@ impl<V: Vector> Workers<V> {
 
     /// The workers that a batch has work for, and which of its groups each takes: as many as the others, or one more.
     fn groups(&mut self, batch: &Batch) -> impl Iterator<Item = (&mut Worker<V>, Range<usize>)> {
-        let groups = batch.len().div_ceil(V::LANES);
+        let groups = batch.size().div_ceil(V::LANES);
         let threads = self.0.len().min(groups);
         let border = move |thread| groups * thread / threads.max(1);
         let workers = self.0[..threads].iter_mut().enumerate();
@@ -100,6 +132,10 @@ impl<V: Vector> Workers<V> {
 }
 
 impl<V: Vector> Passes for Workers<V> {
+    fn lanes(&self) -> usize {
+        V::LANES
+    }
+
     fn gradients(
         &mut self,
         pool: &mut Pool,
@@ -125,7 +161,7 @@ impl<V: Vector> Passes for Workers<V> {
         let samples = || workers.iter().flat_map(Worker::samples);
         let loss: f64 = samples().map(|sample| f64::from(sample.loss)).sum();
         Outcome {
-            loss: (loss / batch.len() as f64) as f32,
+            loss: (loss / batch.size() as f64) as f32,
             correct: samples().filter(|sample| sample.correct).count(),
         }
     }

@@ -247,7 +247,7 @@ fn dense<V: Vector, const OUT: usize>(weights: &Weights, input: &[f32], output: 
 #[cfg(test)]
 mod tests {
     use super::Packed;
-    use crate::fused::{Batch, InstructionSet, Network, PARAMETERS, PIXELS};
+    use crate::fused::{Batch, Network, PARAMETERS, PIXELS};
     use rand_mt::Mt;
 
     #[test]
@@ -259,7 +259,7 @@ mod tests {
         let images: Vec<f32> = (0..9 * PIXELS).map(|_| draw()).collect();
         let parameters = parameters.as_array().unwrap();
         let batch = Batch::new(&images, &[0; 9]).unwrap();
-        let expected = Network::new(InstructionSet::best(), 1).logits(parameters, &batch);
+        let expected = Network::new(1).logits(parameters, &batch);
 
         let packed = Packed::new(parameters);
         for (image, expected) in images.as_chunks().0.iter().zip(expected.chunks(10)) {

@@ -75,7 +75,7 @@ impl Pool {
         if let [part] = parts {
             return work(part);
         }
-        let parts: Vec<_> = parts.iter_mut().map(|part| Mutex::new(part)).collect();
+        let parts: Vec<_> = parts.iter_mut().map(Mutex::new).collect();
         self.run(&|thread| {
             if let Some(part) = parts.get(thread) {
                 work(&mut part.lock().unwrap_or_else(PoisonError::into_inner));

@@ -138,7 +138,8 @@ pub(super) const POWER_OFFSET: f32 = 12_583_039.0;
 /// A computation on vectors.
 ///
 /// `run` is `#[inline(always)]`, and so is all that it calls: only what is inlined into [`Vector::vectorize`] is compiled
-/// with the vector's instructions.
+/// with the vector's instructions. A closure that computes with vectors, as in `array::map`, is not, and costs ten times as much:
+/// kernels are written in loops.
 pub(crate) trait Kernel<V: Vector> {
     /// What comes of it.
     type Output;

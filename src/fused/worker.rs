@@ -94,12 +94,12 @@ impl<V: Vector> Worker<V> {
 
     /// Turns the logits of a group into their gradients in the batch's mean loss: zero where there is no image.
     fn loss(&mut self, batch: &Batch, group: usize) {
-        let weight = 1.0 / batch.len() as f32;
+        let weight = 1.0 / batch.size() as f32;
         let output = V::floats_mut(&mut self.activations.output);
         for lane in 0..V::LANES {
             let image = group * V::LANES + lane;
             let mut logits = [0.0; CLASSES];
-            if image < batch.len() {
+            if image < batch.size() {
                 for (class, logit) in logits.iter_mut().enumerate() {
                     *logit = output[class * V::LANES + lane];
                 }

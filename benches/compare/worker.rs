@@ -126,7 +126,7 @@ fn forward(engine: Engine, data: &Dataset, batch_size: usize, duration: Duration
     let batches = data.len() / batch_size;
     if engine == Engine::Libtorch {
         return timed(batches, batch_size, duration, |batch| {
-            net.forward(&images[batch]);
+            let _ = net.forward(&images[batch]);
         });
     }
     let variables: Vec<_> = vs.trainable_variables().iter().map(|it| it.reshape([-1])).collect();
@@ -140,7 +140,7 @@ fn forward(engine: Engine, data: &Dataset, batch_size: usize, duration: Duration
         });
     }
     let labels = vec![0; batch_size];
-    let mut network = Network::new(InstructionSet::best(), tch::get_num_threads() as usize);
+    let mut network = Network::new(tch::get_num_threads() as usize);
     timed(batches, batch_size, duration, |batch| {
         network.logits(parameters, &Batch::new(&images[batch], &labels).expect("a batch"));
     })

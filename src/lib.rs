@@ -19,8 +19,9 @@ pub use engine::Engine;
 pub use error::{Error, Result, StateDictMismatch};
 pub use image;
 pub use model::{
-    DownSample, DownSampleConfig, Init, LeNet, Stage, Summary, SummaryRow, conv_output_size,
-    conv_parameters, linear_parameters, pool_output_size, summary,
+    C3, CODE_HEIGHT, CODE_WIDTH, DownSample, DownSampleConfig, Init, InitBound, LeNet, LeNet1998,
+    LeNet1998Config, LeNet1998Row, LeNet1998Summary, OutputUnits, Stage, Summary, SummaryRow,
+    codes, conv_output_size, conv_parameters, linear_parameters, pool_output_size, summary,
 };
 #[cfg(feature = "report")]
 pub use report::{EpochRecord, Report};

@@ -1,18 +1,19 @@
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod atomic_file;
 mod data;
 mod engine;
 mod error;
 mod model;
+mod one_image;
 #[cfg(feature = "report")]
 mod report;
 mod train;
 pub mod weights;
 
-pub use data::{Dataset, Idx, Mnist};
+pub use data::{Dataset, Distortion, Fit, Idx, Mnist};
 #[cfg(feature = "download")]
 pub use data::{Download, DownloadProgress};
 pub use engine::Engine;
@@ -27,6 +28,7 @@ pub use model::{
 pub use report::{EpochRecord, Report};
 pub use tch;
 pub use train::{
-    Adam, AdamW, AnnealStrategy, BatchStats, Best, Checkpoints, EpochStats, Evaluation, Mistake,
-    OneCycleLr, Optimizer, Progress, Resumed, Schedule, Sgd, TrainConfig, Trainer,
+    Adam, AdamW, AnnealStrategy, BatchStats, Best, Checkpoints, EarlyEstimates, EpochStats,
+    Evaluation, LeNet1998TrainConfig, LeNet1998Trainer, Mistake, OneCycleLr, Optimizer, PassStats,
+    Progress, Recipe, Resumable, Resumed, Schedule, Sgd, TrainConfig, Trainer,
 };

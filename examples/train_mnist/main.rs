@@ -1,37 +1,33 @@
 //! The post's program: trains LeNet on MNIST and prints, epoch by epoch, what the post prints.
 
 mod args;
-mod signals;
-mod terminal;
+#[path = "../program/mod.rs"]
+mod program;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use args::Args;
 use clap::Parser;
 use lenet::{
     Checkpoints, EpochRecord, Mnist, Report, TrainConfig, Trainer, tch, weights::StateDict,
 };
-use signals::{Signals, exit_code};
+use program::{
+    kept_run::{quoted, resumed, stop},
+    outcome,
+    signals::{Signals, exit_code},
+    terminal::Terminal,
+};
 use std::{
     env,
-    io::{self, ErrorKind, Write},
+    io::{self, Write},
     num::NonZeroUsize,
     ops::ControlFlow::{Break, Continue},
     path::{Path, PathBuf},
     process::ExitCode,
     time::Instant,
 };
-use terminal::{Terminal, say};
 
 fn main() -> ExitCode {
-    match run(Args::parse()) {
-        Ok(code) => code,
-        // Whoever reads our output has had enough of it: `train_mnist | head -1`.
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            say(format_args!("error: {error:#}"));
-            ExitCode::FAILURE
-        }
-    }
+    outcome(run(Args::parse()))
 }
 
 fn run(args: Args) -> Result<ExitCode> {
@@ -41,7 +37,7 @@ fn run(args: Args) -> Result<ExitCode> {
     args.check_files()?;
     let terminal = Terminal { quiet: args.quiet };
     let checkpoints = args.checkpoint.as_ref().map(Checkpoints::open).transpose()?;
-    let (mut trainer, resumed) = trainer(args.config(), args.resume, checkpoints.as_ref())?;
+    let (mut trainer, is_resumed) = trainer(args.config(), args.resume, checkpoints.as_ref())?;
     let TrainConfig { epochs, batch_size, .. } = *trainer.config();
 
     let mut mnist = load(args.data, &terminal)?;
@@ -60,7 +56,7 @@ fn run(args: Args) -> Result<ExitCode> {
         mnist.test = mnist.test.first(batch_size);
     }
     terminal.print(format_args!("{}", lenet::summary([1, 32, 32])))?;
-    match (resumed, trainer.samples()) {
+    match (is_resumed, trainer.samples()) {
         (false, _) if args.resume => {
             terminal.note(format_args!("no good checkpoint there: starting"))
         }
@@ -74,7 +70,7 @@ fn run(args: Args) -> Result<ExitCode> {
     }
 
     let mut report = match &args.report {
-        Some(dir) if resumed => Some(Report::resume(dir, trainer.epochs())?),
+        Some(dir) if is_resumed => Some(Report::resume(dir, trainer.epochs())?),
         Some(dir) => Some(Report::create(dir)?),
         None => None,
     };
@@ -177,21 +173,7 @@ fn trainer(
     resume: bool,
     checkpoints: Option<&Checkpoints>,
 ) -> Result<(Trainer, bool)> {
-    let Some(checkpoints) = checkpoints else { return Ok((Trainer::new(config)?, false)) };
-    if !resume {
-        if !checkpoints.is_empty()? {
-            bail!(
-                "{} holds an earlier run's checkpoints: go on from them with --resume, or name another folder",
-                checkpoints.dir().display()
-            );
-        }
-        return Ok((Trainer::new(config)?, false));
-    }
-    let found = checkpoints.resume(config.clone())?;
-    for error in found.damaged {
-        say(format_args!("passed over: {error}"));
-    }
-    match found.trainer {
+    match resumed(config.clone(), resume, checkpoints)? {
         Some(trainer) => Ok((trainer, true)),
         None => Ok((Trainer::new(config)?, false)),
     }
@@ -226,33 +208,8 @@ fn stopped(
     checkpoints: Option<&Checkpoints>,
 ) -> Result<ExitCode> {
     let (epoch, samples) = (trainer.epochs() + 1, trainer.samples());
-    match checkpoints {
-        Some(checkpoints) => {
-            let path = checkpoints.save(trainer)?;
-            let mut command: Vec<_> = env::args().map(|argument| quoted(&argument)).collect();
-            if !command.iter().any(|argument| argument == "--resume") {
-                command.push("--resume".into());
-            }
-            say(format_args!(
-                "stopped in epoch {epoch}, after {samples} images; saved to {}. To go on:\n    {}",
-                path.display(),
-                command.join(" ")
-            ));
-        }
-        None => say(format_args!(
-            "stopped in epoch {epoch}, after {samples} images; nothing was saved: --checkpoint DIR would have"
-        )),
-    }
+    stop(&format!("epoch {epoch}, after {samples} images"), trainer, checkpoints)?;
     Ok(exit_code(signal).into())
-}
-
-/// For a shell.
-fn quoted(argument: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,+@%".contains(c);
-    match !argument.is_empty() && argument.chars().all(plain) {
-        true => argument.into(),
-        false => format!("'{}'", argument.replace('\'', r"'\''")),
-    }
 }
 
 fn load(dir: Option<PathBuf>, terminal: &Terminal) -> Result<Mnist> {
@@ -277,8 +234,4 @@ fn show(mnist: &Mnist, index: usize) -> Result<ExitCode> {
     let label = mnist.train.labels().int64_value(&[index as i64]);
     writeln!(io::stdout(), "{path}: label {label}")?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }

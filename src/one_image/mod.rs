@@ -1,0 +1,17 @@
+//! A [`LeNet1998`](crate::LeNet1998) at one image a step: outputs, derivatives and second derivatives, without libtorch, whose
+//! every call costs more than a layer here.
+//!
+//! The lanes of a vector are the units of one place in neighbouring maps, so the maps come last in each array.
+
+mod activations;
+mod convolution;
+mod cpu;
+mod deltas;
+mod dense;
+mod network;
+mod output;
+mod squash;
+mod sub_sampling;
+mod weights;
+
+pub(crate) use network::{Network, Pixels};

@@ -10,8 +10,12 @@ mod deltas;
 mod dense;
 mod network;
 mod output;
+#[cfg(test)]
+mod reference;
 mod squash;
 mod sub_sampling;
+#[cfg(test)]
+mod tests;
 mod weights;
 
 pub(crate) use network::{Network, Pixels};

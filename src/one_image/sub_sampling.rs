@@ -10,14 +10,14 @@ pub(super) fn forward<const FMA: bool, const MAPS: usize, const FROM: usize, con
     windows: &mut [[[f32; MAPS]; TO]; TO],
     sums: &mut [[[f32; MAPS]; TO]; TO],
 ) {
-    for y in 0..TO {
-        let (upper, lower) = (&input[2 * y], &input[2 * y + 1]);
-        for x in 0..TO {
+    let (rows, _) = input.as_chunks::<2>();
+    for (([upper, lower], windows), sums) in rows.iter().zip(windows).zip(sums) {
+        let (upper, lower) = (upper.as_chunks::<2>().0, lower.as_chunks::<2>().0);
+        let places = windows.iter_mut().zip(sums);
+        for (([a, b], [c, d]), (window, sum)) in upper.iter().zip(lower).zip(places) {
             for map in 0..MAPS {
-                let [left, right] = [2 * x, 2 * x + 1].map(|x| upper[x][map] + lower[x][map]);
-                windows[y][x][map] = left + right;
-                sums[y][x][map] =
-                    multiply_add::<FMA>(layer.weight[0][map], left + right, layer.bias[map]);
+                window[map] = (a[map] + c[map]) + (b[map] + d[map]);
+                sum[map] = multiply_add::<FMA>(layer.weight[0][map], window[map], layer.bias[map]);
             }
         }
     }
@@ -38,14 +38,16 @@ pub(super) fn backward<
     input: &[[[f32; MAPS]; FROM]; FROM],
     before: &mut [[[f32; MAPS]; FROM]; FROM],
 ) {
-    for y in 0..TO {
-        for x in 0..TO {
-            for map in 0..MAPS {
-                let delta = deltas[y][x][map] * layer.weight[0][map];
-                for (y, x) in
-                    [(2 * y, 2 * x), (2 * y, 2 * x + 1), (2 * y + 1, 2 * x), (2 * y + 1, 2 * x + 1)]
-                {
-                    before[y][x][map] = delta * squash.factor::<FMA, SQUARED>(input[y][x][map]);
+    let rows = input.as_chunks::<2>().0.iter().zip(before.as_chunks_mut::<2>().0);
+    for ((inputs, befores), deltas) in rows.zip(deltas) {
+        for (input, before) in inputs.iter().zip(befores) {
+            let pairs = input.as_chunks::<2>().0.iter().zip(before.as_chunks_mut::<2>().0);
+            for ((inputs, befores), delta) in pairs.zip(deltas) {
+                for (input, before) in inputs.iter().zip(befores) {
+                    for map in 0..MAPS {
+                        let factor = squash.factor::<FMA, SQUARED>(input[map]);
+                        before[map] = delta[map] * layer.weight[0][map] * factor;
+                    }
                 }
             }
         }

@@ -121,13 +121,14 @@ impl LeNet1998 {
     }
 }
 
-impl nn::Module for LeNet1998 {
-    /// Logits `[n, 10]` for images `[n, 1, 32, 32]`.
+impl LeNet1998 {
+    /// What F6 gives, `[n, 84]`: the digit as the network would draw it, since the output compares it with the
+    /// [codes](crate::codes). `images` are those of [`forward`](nn::Module::forward).
     ///
     /// # Panics
     ///
-    /// Where `images` is not `f32` `[n, 1, 32, 32]` on the device of the parameters.
-    fn forward(&self, images: &Tensor) -> Tensor {
+    /// As [`forward`](nn::Module::forward).
+    pub fn f6(&self, images: &Tensor) -> Tensor {
         let LeNet1998Config { background, ink, .. } = self.config;
         let xs = images * (ink - background) + background;
         let xs = self.squash(convolve(&xs, &self.c1.weight, &self.c1.bias)); // C1: 6@28x28
@@ -135,13 +136,23 @@ impl nn::Module for LeNet1998 {
         let xs = self.squash(convolve(&xs, &self.c3_kernels(), &self.c3.bias)); // C3: 16@10x10
         let xs = self.squash(sub_sample(&xs, &self.s4)); // S4: 16@5x5
         let xs = self.squash(convolve(&xs, &self.c5.weight, &self.c5.bias)); // C5: 120@1x1
-        let xs = xs.flatten(1, -1);
-        let xs = self.squash(xs.linear(&self.f6.weight, Some(&self.f6.bias)));
+        self.squash(xs.flatten(1, -1).linear(&self.f6.weight, Some(&self.f6.bias)))
+    }
+}
+
+impl nn::Module for LeNet1998 {
+    /// Logits `[n, 10]` for images `[n, 1, 32, 32]`.
+    ///
+    /// # Panics
+    ///
+    /// Where `images` is not `f32` `[n, 1, 32, 32]` on the device of the parameters.
+    fn forward(&self, images: &Tensor) -> Tensor {
+        let xs = self.f6(images);
         match &self.output {
             Some(output) => xs.linear(&output.weight, Some(&output.bias)),
             None => {
                 let distances = xs.unsqueeze(1) - self.codes.to_device(xs.device());
-                distances.square().sum_dim_intlist(2, false, Kind::Float) * -0.5
+                distances.square().sum_dim_intlist(2, false, xs.kind()) * -0.5
             }
         }
     }

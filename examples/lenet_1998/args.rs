@@ -47,7 +47,8 @@ pub struct Args {
     /// Go on from the newest good checkpoint in the folder; start where there is none
     #[arg(long, requires = "checkpoint")]
     pub resume: bool,
-    /// Write pictures to this folder after each pass: the errors, the misread digits, the codes
+    /// Write pictures to this folder, in one of its own for each seed, after each pass: the errors, the misread digits, the
+    /// codes
     #[arg(long, value_name = "DIR")]
     pub pictures: Option<PathBuf>,
     /// Print nothing but errors

@@ -8,7 +8,9 @@ mod program;
 use anyhow::{Context, Result};
 use args::Args;
 use clap::Parser;
-use lenet::{Checkpoints, LeNet1998TrainConfig, LeNet1998Trainer, Mnist, weights};
+use lenet::{
+    Checkpoints, LeNet1998Pictures, LeNet1998TrainConfig, LeNet1998Trainer, Mnist, weights,
+};
 use program::{
     kept_run::{resumed, stop},
     outcome,
@@ -17,6 +19,7 @@ use program::{
 };
 use std::{
     ops::ControlFlow::{self, Break, Continue},
+    path::PathBuf,
     process::ExitCode,
     time::Instant,
 };
@@ -69,8 +72,8 @@ fn train(
     signals: &Signals,
 ) -> Result<ControlFlow<usize, f64>> {
     let (seed, passes) = (config.seed, config.passes);
-    let dir = args.checkpoint.as_ref().map(|dir| dir.join(format!("seed-{seed}")));
-    let checkpoints = dir.map(Checkpoints::open).transpose()?;
+    let of_seed = |dir: &PathBuf| dir.join(format!("seed-{seed}"));
+    let checkpoints = args.checkpoint.as_ref().map(of_seed).map(Checkpoints::open).transpose()?;
     let mut trainer = match resumed(config.clone(), args.resume, checkpoints.as_ref())? {
         Some(trainer) => {
             let (passes, samples) = (trainer.passes(), trainer.samples());
@@ -78,6 +81,12 @@ fn train(
             trainer
         }
         None => LeNet1998Trainer::new(config)?,
+    };
+    let dir = args.pictures.as_ref().map(of_seed);
+    let mut pictures = match (dir, trainer.passes()) {
+        (None, _) => None,
+        (Some(dir), 0) => Some(LeNet1998Pictures::create(dir)?),
+        (Some(dir), passes) => Some(LeNet1998Pictures::resume(dir, passes)?),
     };
     terminal.print(format_args!("seed {seed}\n"))?;
     while trainer.passes() < passes {
@@ -128,6 +137,10 @@ fn train(
             test.loss,
             tested_on(args)
         ));
+        // The checkpoint last: what is in it has been reported.
+        if let Some(pictures) = &mut pictures {
+            pictures.record(pass, &train, &test, &mnist.test)?;
+        }
         if let Some(checkpoints) = &checkpoints {
             checkpoints.save(&trainer)?;
         }

@@ -122,7 +122,8 @@ fn train(
         let train = trainer.evaluate(&mnist.train)?;
         let test = trainer.evaluate(&mnist.test)?;
         terminal.print(format_args!(
-            "pass {pass:2}: training error {:.3} %, {} error {:.2} % ({} of {})\n",
+            "pass {pass:2}: training error {:.3} % on the way, {:.3} % after; {} error {:.2} % ({} of {})\n",
+            seen.error() * 100.0,
             100.0 - train.accuracy * 100.0,
             tested_on(args),
             100.0 - test.accuracy * 100.0,

@@ -87,7 +87,7 @@ impl Curves {
             series: vec![
                 line("train", BLUE, OCTAGON, |pass| pass.train),
                 line("test", VERMILION, DIAMOND, |pass| pass.test),
-                Series { name: "paper's test", colour: GREEN, marker: TRIANGLE, points },
+                Series { name: "paper", colour: GREEN, marker: TRIANGLE, points },
             ],
         }
     }

@@ -1,6 +1,9 @@
 //! A layer in which each unit sees all of the layer before.
 
-use super::{cpu::multiply_add, weights::Layer};
+use super::{
+    cpu::{self, multiply_add},
+    weights::Layer,
+};
 
 /// Inputs that are gone through at once, so that sums are fetched and put back once for all of them.
 const AT_ONCE: usize = 4;
@@ -63,7 +66,5 @@ pub(super) fn descend<const FMA: bool, const IN: usize, const OUT: usize>(
             weights[out] = multiply_add::<FMA>(-rates[out], value * deltas[out], weights[out]);
         }
     }
-    for out in 0..OUT {
-        target.bias[out] = multiply_add::<FMA>(-rates.bias[out], deltas[out], target.bias[out]);
-    }
+    cpu::descend::<FMA, OUT>(&mut target.bias, &rates.bias, deltas);
 }

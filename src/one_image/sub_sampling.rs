@@ -1,6 +1,10 @@
 //! A coefficient times the sum of 2x2 places, plus a bias, one of each a map.
 
-use super::{cpu::multiply_add, squash::Squash, weights::Layer};
+use super::{
+    cpu::{self, multiply_add},
+    squash::Squash,
+    weights::Layer,
+};
 
 /// The sum of each window, and what the squash is yet to be applied to.
 #[inline(always)]
@@ -69,9 +73,6 @@ pub(super) fn descend<const FMA: bool, const MAPS: usize, const TO: usize>(
             bias[map] += deltas[map];
         }
     }
-    for map in 0..MAPS {
-        let coefficient = &mut target.weight[0][map];
-        *coefficient = multiply_add::<FMA>(-rates.weight[0][map], weight[map], *coefficient);
-        target.bias[map] = multiply_add::<FMA>(-rates.bias[map], bias[map], target.bias[map]);
-    }
+    cpu::descend::<FMA, MAPS>(&mut target.weight[0], &rates.weight[0], &weight);
+    cpu::descend::<FMA, MAPS>(&mut target.bias, &rates.bias, &bias);
 }

@@ -10,6 +10,8 @@ use std::{
     fs,
     path::Path,
     process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 /// A number with six decimals.
@@ -366,4 +368,34 @@ fn lenet_1998_looks_at_the_validation_images_only() {
     let (out, _) = lenet_1998(&["--passes", "1", "--validation", "100"]);
     assert!(out.contains("validation error") && !out.contains("test error"), "{out}");
     assert!(out.ends_with(" of 100)\n"), "{out}");
+}
+
+#[cfg(unix)]
+#[test]
+fn lenet_1998_saves_itself_on_ctrl_c() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (straight, stopped, kept) = (path("straight.npz"), path("stopped.npz"), path("run"));
+    lenet_1998(&["--passes", "20", "--save-model", &straight]);
+
+    let mut command = example("lenet_1998");
+    command.arg("--data").arg(SMALL.path()).args(["--passes", "20", "--checkpoint", &kept]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let first = dir.path().join("run/seed-1/step-000001600.safetensors");
+    let start = Instant::now();
+    while !first.exists() {
+        assert!(start.elapsed() < Duration::from_secs(60), "no checkpoint within a minute");
+        thread::sleep(Duration::from_millis(1));
+    }
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    let output = child.wait_with_output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{err}");
+    assert!(err.contains("stopped in pass ") && err.trim_end().ends_with("--resume"), "{err}");
+
+    let args = ["--passes", "20", "--checkpoint", &kept, "--resume", "--save-model", &stopped];
+    let (_, err) = lenet_1998(&args);
+    assert!(err.starts_with("going on after pass "), "{err}");
+    assert_eq!(fs::read(straight).unwrap(), fs::read(stopped).unwrap());
 }

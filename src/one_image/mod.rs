@@ -1,5 +1,5 @@
 //! A [`LeNet1998`](crate::LeNet1998) at one image a step: outputs, derivatives and second derivatives, without libtorch, whose
-//! every call costs more than a layer here.
+//! calls cost more than what they do for one image.
 //!
 //! The lanes of a vector are the units of one place in neighbouring maps, so the maps come last in each array.
 

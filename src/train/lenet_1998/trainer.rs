@@ -35,8 +35,8 @@ use tch::{Device, Tensor, nn, no_grad_guard};
 /// # Ok::<(), lenet::Error>(())
 /// ```
 ///
-/// It does not go through libtorch, whose calls would take twenty times as long as an image does. The same seed gives the same
-/// weights, bit for bit, on every CPU with AVX2 and FMA; on others, those of their kind.
+/// It does not go through libtorch, whose calls cost more than what they do for one image. The same seed gives the same weights,
+/// bit for bit, on the same kind of CPU.
 ///
 /// Source: the paper's sections II.B and III.B, and appendix C.
 #[derive(Debug)]

@@ -1,8 +1,10 @@
 //! One optimizer step, forward, backward and Adam, on a batch in memory: `train_step/fused/b32` and so on. The threads are
-//! libtorch's: OMP_NUM_THREADS.
+//! libtorch's: OMP_NUM_THREADS. And a thousand steps of the 1998 network, one image each: `train_step/lenet_1998`.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use lenet::{Engine, Mnist, TrainConfig, Trainer, tch::Device};
+use lenet::{
+    Engine, Fit, LeNet1998TrainConfig, LeNet1998Trainer, Mnist, TrainConfig, Trainer, tch::Device,
+};
 
 fn train_step(c: &mut Criterion) {
     let mnist =
@@ -23,5 +25,21 @@ fn train_step(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, train_step);
+fn lenet_1998(c: &mut Criterion) {
+    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/data/mnist");
+    let images = Mnist::open_fitted(dir, Fit::Pad).expect("data/mnist").train.first(1_000);
+    // Next to no second derivatives: what is measured are the steps.
+    let config = LeNet1998TrainConfig {
+        curvature_images: 1,
+        early_estimates: None,
+        ..LeNet1998TrainConfig::default()
+    };
+    let mut trainer = LeNet1998Trainer::new(config).expect("a good config");
+    let mut group = c.benchmark_group("train_step");
+    group.throughput(Throughput::Elements(1_000)); // images
+    group.bench_function("lenet_1998", |b| b.iter(|| trainer.train_pass(&images).expect("a pass")));
+    group.finish();
+}
+
+criterion_group!(benches, train_step, lenet_1998);
 criterion_main!(benches);

@@ -1,4 +1,4 @@
-//! Prints the table of LeNet's layers as torchsummary does, or as Paddle does.
+//! Prints the table of LeNet's layers as torchsummary does, or as Paddle does, or as the paper counts its own.
 
 use clap::Parser;
 use std::{
@@ -12,6 +12,9 @@ struct Args {
     /// As paddle.summary(net, (1, 1, 32, 32)) does
     #[arg(long)]
     paddle: bool,
+    /// Of the network of the 1998 paper: its own table, with connections
+    #[arg(long, conflicts_with = "paddle")]
+    paper: bool,
 }
 
 fn main() -> ExitCode {
@@ -25,7 +28,10 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> io::Result<()> {
-    let summary = lenet::summary([1, 32, 32]);
     let mut out = io::stdout();
+    if args.paper {
+        return write!(out, "{}", lenet::LeNet1998Config::default().summary());
+    }
+    let summary = lenet::summary([1, 32, 32]);
     if args.paddle { write!(out, "{}", summary.paddle()) } else { write!(out, "{summary}") }
 }

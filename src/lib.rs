@@ -9,25 +9,28 @@ mod error;
 #[doc(hidden)] // for the benches, which measure the kernels one by one: no part of the interface
 pub mod fused;
 mod model;
+mod one_image;
 #[cfg(feature = "report")]
 mod report;
 mod train;
 pub mod weights;
 
-pub use data::{Dataset, Idx, Mnist};
+pub use data::{Dataset, Distortion, Fit, Idx, Mnist};
 #[cfg(feature = "download")]
 pub use data::{Download, DownloadProgress};
 pub use engine::Engine;
 pub use error::{Error, Result, StateDictMismatch};
 pub use image;
 pub use model::{
-    DownSample, DownSampleConfig, Init, LeNet, Stage, Summary, SummaryRow, conv_output_size,
-    conv_parameters, linear_parameters, pool_output_size, summary,
+    C3, CODE_HEIGHT, CODE_WIDTH, DownSample, DownSampleConfig, Init, InitBound, LeNet, LeNet1998,
+    LeNet1998Config, LeNet1998Row, LeNet1998Summary, OutputUnits, Stage, Summary, SummaryRow,
+    codes, conv_output_size, conv_parameters, linear_parameters, pool_output_size, summary,
 };
 #[cfg(feature = "report")]
-pub use report::{EpochRecord, Report};
+pub use report::{EpochRecord, LeNet1998Pictures, Report};
 pub use tch;
 pub use train::{
-    Adam, AdamW, AnnealStrategy, BatchStats, Best, Checkpoints, EpochStats, Evaluation, Mistake,
-    OneCycleLr, Optimizer, Progress, Resumed, Schedule, Sgd, TrainConfig, Trainer,
+    Adam, AdamW, AnnealStrategy, BatchStats, Best, Checkpoints, EarlyEstimates, EpochStats,
+    Evaluation, LeNet1998TrainConfig, LeNet1998Trainer, Mistake, OneCycleLr, Optimizer, PassStats,
+    Progress, Recipe, Resumable, Resumed, Schedule, Sgd, TrainConfig, Trainer,
 };

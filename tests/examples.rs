@@ -4,12 +4,14 @@
 
 mod program;
 
-use lenet::{TrainConfig, Trainer, tch::Device, weights::StateDict};
+use lenet::{LeNet1998Config, TrainConfig, Trainer, tch::Device, weights::StateDict};
 use program::{SMALL, example, run};
 use std::{
     fs,
     path::Path,
     process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 /// A number with six decimals.
@@ -243,13 +245,16 @@ fn train_mnist_finds_the_data_that_lenet_data_names() {
 }
 
 #[test]
-fn summary_prints_both_tables_byte_for_byte() {
+fn summary_prints_all_tables() {
     let (output, out, err) = run(&mut example("summary"));
     assert!(output.status.success(), "{err}");
     assert_eq!(out, include_str!("golden/summary_pytorch.txt"));
     let (output, out, err) = run(example("summary").arg("--paddle"));
     assert!(output.status.success(), "{err}");
     assert_eq!(out, include_str!("golden/summary_paddle.txt"));
+    let (output, out, err) = run(example("summary").arg("--paper"));
+    assert!(output.status.success(), "{err}");
+    assert_eq!(out, LeNet1998Config::default().summary().to_string());
 }
 
 #[test]
@@ -300,4 +305,97 @@ fn convert_says_what_is_wrong() {
     let (output, out, err) = run(example("convert").arg(&file));
     assert!(output.status.success(), "{err}");
     assert!(out.contains("not a LeNet") && out.contains("missing: con_sam.0.bias"), "{out}");
+}
+
+/// The lines that a run prints for a pass each, of the digits in `SMALL`.
+fn lenet_1998(args: &[&str]) -> (String, String) {
+    let mut command = example("lenet_1998");
+    let (output, out, err) = run(command.arg("--data").arg(SMALL.path()).args(args));
+    assert!(output.status.success(), "{err}");
+    (out, err)
+}
+
+#[test]
+fn lenet_1998_prints_the_table_and_the_errors() {
+    let (out, err) = lenet_1998(&["--passes", "2", "--seeds", "2", "--distort"]);
+    let lines: Vec<_> = out.lines().collect();
+    assert_eq!(lines[10], "                        60,000      340,908", "{out}");
+    assert_eq!([lines[11], lines[14]], ["seed 1", "seed 2"], "{out}");
+    for (line, start) in [(12, "pass  1: "), (13, "pass  2: "), (15, "pass  1: ")] {
+        let figures = lines[line].strip_prefix(start).unwrap();
+        assert!(figures.starts_with("training error "), "{out}");
+        assert!(
+            figures.contains(" % on the way, ") && figures.contains(" % after; test "),
+            "{out}"
+        );
+        assert!(figures.ends_with(" of 200)"), "{out}");
+    }
+    // The last errors of both seeds, and what comes of them.
+    let error = |line: &str| -> f64 {
+        let (_, error) = line.split_once("test error ").unwrap();
+        error.split(' ').next().unwrap().parse().unwrap()
+    };
+    let (first, second) = (error(lines[13]), error(lines[16]));
+    let mean = (first + second) / 2.0;
+    let deviation = (first - second).abs() / 2f64.sqrt();
+    assert_eq!(
+        lines[17],
+        format!(
+            "test error after the last pass, %: {first:.2} {second:.2}; mean {mean:.3}, standard deviation {deviation:.3}"
+        )
+    );
+    assert_eq!(err.matches("images/s").count(), 4, "{err}");
+}
+
+#[test]
+fn lenet_1998_goes_on_with_a_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (straight, stopped, run) = (path("straight.npz"), path("stopped.npz"), path("run"));
+    let pictures = path("pictures");
+    lenet_1998(&["--passes", "2", "--save-model", &straight]);
+    lenet_1998(&["--passes", "1", "--checkpoint", &run, "--pictures", &pictures]);
+    let args = ["--passes", "2", "--checkpoint", &run, "--pictures", &pictures, "--resume"];
+    let (_, err) = lenet_1998(&[&args[..], &["--save-model", &stopped]].concat());
+    assert!(err.starts_with("going on after pass 1 and 0 images\n"), "{err}");
+    assert_eq!(fs::read(straight).unwrap(), fs::read(stopped).unwrap());
+    let errors = fs::read_to_string(dir.path().join("pictures/seed-1/errors.csv")).unwrap();
+    assert_eq!(errors.lines().count(), 3, "{errors}");
+}
+
+#[test]
+fn lenet_1998_looks_at_the_validation_images_only() {
+    let (out, _) = lenet_1998(&["--passes", "1", "--validation", "100"]);
+    assert!(out.contains("validation error") && !out.contains("test error"), "{out}");
+    assert!(out.ends_with(" of 100)\n"), "{out}");
+}
+
+#[cfg(unix)]
+#[test]
+fn lenet_1998_saves_itself_on_ctrl_c() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (straight, stopped, kept) = (path("straight.npz"), path("stopped.npz"), path("run"));
+    lenet_1998(&["--passes", "20", "--save-model", &straight]);
+
+    let mut command = example("lenet_1998");
+    command.arg("--data").arg(SMALL.path()).args(["--passes", "20", "--checkpoint", &kept]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let first = dir.path().join("run/seed-1/step-000001600.safetensors");
+    let start = Instant::now();
+    while !first.exists() {
+        assert!(start.elapsed() < Duration::from_secs(60), "no checkpoint within a minute");
+        thread::sleep(Duration::from_millis(1));
+    }
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    let output = child.wait_with_output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{err}");
+    assert!(err.contains("stopped in pass ") && err.trim_end().ends_with("--resume"), "{err}");
+
+    let args = ["--passes", "20", "--checkpoint", &kept, "--resume", "--save-model", &stopped];
+    let (_, err) = lenet_1998(&args);
+    assert!(err.starts_with("going on after pass "), "{err}");
+    assert_eq!(fs::read(straight).unwrap(), fs::read(stopped).unwrap());
 }

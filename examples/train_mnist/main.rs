@@ -1,37 +1,32 @@
 //! The post's program: trains LeNet on MNIST and prints, epoch by epoch, what the post prints.
 
 mod args;
-mod signals;
-mod terminal;
+#[path = "../program/mod.rs"]
+mod program;
 
-use anyhow::{Context, Error, Result, bail};
+use anyhow::{Context, Result};
 use args::Args;
 use clap::Parser;
 use lenet::{
     Checkpoints, EpochRecord, Mnist, Report, TrainConfig, Trainer, tch, weights::StateDict,
 };
-use signals::{Signals, exit_code};
+use program::{
+    kept_run::{command_line, resumed, stop},
+    outcome,
+    signals::{Signals, exit_code},
+    terminal::Terminal,
+};
 use std::{
-    env,
-    io::{self, ErrorKind, Write},
+    io::{self, Write},
     num::NonZeroUsize,
     ops::ControlFlow::{Break, Continue},
     path::{Path, PathBuf},
     process::ExitCode,
     time::Instant,
 };
-use terminal::{Terminal, say};
 
 fn main() -> ExitCode {
-    match run(Args::parse()) {
-        Ok(code) => code,
-        // Whoever reads our output has had enough of it: `train_mnist | head -1`.
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            say(format_args!("error: {error:#}"));
-            ExitCode::FAILURE
-        }
-    }
+    outcome(run(Args::parse()))
 }
 
 fn run(args: Args) -> Result<ExitCode> {
@@ -41,7 +36,7 @@ fn run(args: Args) -> Result<ExitCode> {
     args.check_files()?;
     let terminal = Terminal { quiet: args.quiet };
     let checkpoints = args.checkpoint.as_ref().map(Checkpoints::open).transpose()?;
-    let (mut trainer, resumed) = trainer(args.config(), args.resume, checkpoints.as_ref())?;
+    let (mut trainer, is_resumed) = trainer(args.config(), args.resume, checkpoints.as_ref())?;
     let TrainConfig { epochs, batch_size, .. } = *trainer.config();
 
     let mut mnist = load(args.data, &terminal)?;
@@ -63,7 +58,7 @@ fn run(args: Args) -> Result<ExitCode> {
     mnist.test = mnist.test.to_device(trainer.config().device);
     terminal.print(format_args!("{}", lenet::summary([1, 32, 32])))?;
     trainer.check_data(&mnist.train).context("cannot go on with this --data and --validation")?;
-    match (resumed, trainer.samples()) {
+    match (is_resumed, trainer.samples()) {
         (false, _) if args.resume => {
             terminal.note(format_args!("no good checkpoint there: starting"))
         }
@@ -77,7 +72,7 @@ fn run(args: Args) -> Result<ExitCode> {
     }
 
     let mut report = match &args.report {
-        Some(dir) if resumed => Some(Report::resume(dir, trainer.epochs())?),
+        Some(dir) if is_resumed => Some(Report::resume(dir, trainer.epochs())?),
         Some(dir) => Some(Report::create(dir)?),
         None => None,
     };
@@ -137,7 +132,7 @@ fn run(args: Args) -> Result<ExitCode> {
             }
             record.validation = Some(validation);
         }
-        let shown = terminal.epoch(&record).and_then(|()| match &mut report {
+        let shown = show_epoch(&record, &terminal).and_then(|()| match &mut report {
             Some(report) => Ok(report.record(&record, trainer.var_store(), &mnist.test)?),
             None => Ok(()),
         });
@@ -168,27 +163,35 @@ fn run(args: Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What the post prints of an epoch, and what it does not.
+fn show_epoch(record: &EpochRecord, terminal: &Terminal) -> Result<()> {
+    let EpochRecord { train, test, validation, seconds, .. } = record;
+    terminal.print(format_args!(
+        "Train Loss: {:.6}, Acc: {:.6}\nTest Loss: {:.6}, Acc: {:.6}\n",
+        train.blog_loss, train.accuracy, test.blog_loss, test.accuracy
+    ))?;
+    if let Some(validation) = validation {
+        terminal.print(format_args!(
+            "Validation Loss: {:.6}, Acc: {:.6}\n",
+            validation.blog_loss, validation.accuracy
+        ))?;
+    }
+    let (losses, rate) = ((train.loss, test.loss), train.samples as f64 / seconds);
+    let losses = format!("mean loss {:.6} (train), {:.6} (test)", losses.0, losses.1);
+    match seconds.is_finite() {
+        true => terminal.note(format_args!("{seconds:.1} s, {rate:.0} images/s; {losses}")),
+        false => terminal.note(format_args!("{losses}")), // it was trained before
+    }
+    Ok(())
+}
+
 /// A trainer, and whether it goes on with an earlier run.
 fn trainer(
     config: TrainConfig,
     resume: bool,
     checkpoints: Option<&Checkpoints>,
 ) -> Result<(Trainer, bool)> {
-    let Some(checkpoints) = checkpoints else { return Ok((Trainer::new(config)?, false)) };
-    if !resume {
-        if !checkpoints.is_empty()? {
-            bail!(
-                "{} holds an earlier run's checkpoints: go on from them with --resume, or name another folder",
-                checkpoints.dir().display()
-            );
-        }
-        return Ok((Trainer::new(config)?, false));
-    }
-    let found = checkpoints.resume(config.clone())?;
-    for error in found.damaged {
-        say(format_args!("passed over: {:#}", Error::from(error)));
-    }
-    match found.trainer {
+    match resumed(config.clone(), resume, checkpoints)? {
         Some(trainer) => Ok((trainer, true)),
         None => Ok((Trainer::new(config)?, false)),
     }
@@ -222,36 +225,8 @@ fn stopped(
     checkpoints: Option<&Checkpoints>,
 ) -> Result<ExitCode> {
     let (epoch, samples) = (trainer.epochs() + 1, trainer.samples());
-    match checkpoints {
-        Some(checkpoints) => {
-            let path = checkpoints.save(trainer)?;
-            let (program, arguments) = command_line();
-            let resume = if arguments.contains(" --resume") { "" } else { " --resume" };
-            say(format_args!(
-                "stopped in epoch {epoch}, after {samples} images; saved to {}. To go on:\n    {program}{arguments}{resume}",
-                path.display(),
-            ));
-        }
-        None => say(format_args!(
-            "stopped in epoch {epoch}, after {samples} images; nothing was saved: --checkpoint DIR would have"
-        )),
-    }
+    stop(&format!("epoch {epoch}, after {samples} images"), trainer, checkpoints)?;
     Ok(exit_code(signal).into())
-}
-
-/// The program and its arguments, each with a space before it, as a shell takes them.
-fn command_line() -> (String, String) {
-    let mut words = env::args_os().map(|argument| quoted(&argument.to_string_lossy()));
-    let program = words.next().unwrap_or_default();
-    (program, words.map(|word| format!(" {word}")).collect())
-}
-
-fn quoted(argument: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,+@%".contains(c);
-    match !argument.is_empty() && argument.chars().all(plain) {
-        true => argument.into(),
-        false => format!("'{}'", argument.replace('\'', r"'\''")),
-    }
 }
 
 fn load(dir: Option<PathBuf>, terminal: &Terminal) -> Result<Mnist> {
@@ -276,8 +251,4 @@ fn show(mnist: &Mnist, index: usize) -> Result<ExitCode> {
     let label = mnist.train.labels().int64_value(&[index as i64]);
     writeln!(io::stdout(), "{path}: label {label}")?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }

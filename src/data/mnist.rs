@@ -1,6 +1,6 @@
 use super::{
-    Dataset, Idx,
-    resize::{FROM, TO, resize},
+    Dataset, Fit, Idx,
+    resize::{FROM, TO},
 };
 use crate::{Error, Result};
 use std::{
@@ -48,13 +48,20 @@ impl Mnist {
     /// [`Error::MnistNotFound`] where there is no copy; otherwise as [`open`](Mnist::open): a copy that is damaged is not
     /// passed over.
     pub fn find() -> Result<Mnist> {
+        Mnist::open(Mnist::dir()?)
+    }
+
+    /// The folder of the copy that [`find`](Mnist::find) reads, after downloading it where there is none: for
+    /// [`open_fitted`](Mnist::open_fitted).
+    ///
+    /// # Errors
+    ///
+    /// As [`find`](Mnist::find), but for what is in the files.
+    pub fn dir() -> Result<PathBuf> {
         #[cfg(feature = "download")]
-        return Mnist::find_with(|_| ());
+        return fetch(|_| ());
         #[cfg(not(feature = "download"))]
-        match search() {
-            Ok(dir) => Mnist::open(dir),
-            Err(searched) => Err(Error::MnistNotFound { searched }),
-        }
+        search().map_err(|searched| Error::MnistNotFound { searched })
     }
 
     /// [`find`](Mnist::find), telling `on_progress` how far the download has come, where there is one.
@@ -64,15 +71,7 @@ impl Mnist {
     /// As [`find`](Mnist::find) and [`Download::fetch`](crate::Download::fetch).
     #[cfg(feature = "download")]
     pub fn find_with(on_progress: impl FnMut(crate::DownloadProgress)) -> Result<Mnist> {
-        let dir = match search() {
-            Ok(dir) => dir,
-            Err(searched) => {
-                let dir = cache().ok_or(Error::MnistNotFound { searched })?;
-                crate::Download::default().fetch(&dir, on_progress)?;
-                dir
-            }
-        };
-        Mnist::open(dir)
+        Mnist::open(fetch(on_progress)?)
     }
 
     /// Fetches the four files into `dir`, where they are not there yet, and reads them. [`Download`](crate::Download) says
@@ -95,17 +94,36 @@ impl Mnist {
     /// [`Error::MnistNotFound`] where they are not there; [`Error::Io`] where one can't be read; [`Error::Malformed`] where
     /// one is not what it should be.
     pub fn open(dir: impl AsRef<Path>) -> Result<Mnist> {
+        Mnist::open_fitted(dir, Fit::Resize)
+    }
+
+    /// [`open`](Mnist::open), with the images made 32x32 as `fit` says.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Mnist::open).
+    pub fn open_fitted(dir: impl AsRef<Path>, fit: Fit) -> Result<Mnist> {
         let dir = dir.as_ref();
         let folder =
             folder_of(dir).ok_or_else(|| Error::MnistNotFound { searched: layouts(dir).into() })?;
         let [train, test] = NAMES.map(|names| names.map(|name| file_in(&folder, name)));
         thread::scope(|scope| {
-            let test = scope.spawn(|| read(&test));
-            let train = read(&train);
+            let test = scope.spawn(|| read(&test, fit));
+            let train = read(&train, fit);
             let test = test.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             Ok(Mnist { train: train?, test: test? })
         })
     }
+}
+
+/// The first copy where [`Mnist::find`] says, or a new one.
+#[cfg(feature = "download")]
+fn fetch(on_progress: impl FnMut(crate::DownloadProgress)) -> Result<PathBuf> {
+    search().or_else(|searched| {
+        let dir = cache().ok_or(Error::MnistNotFound { searched })?;
+        crate::Download::default().fetch(&dir, on_progress)?;
+        Ok(dir)
+    })
 }
 
 /// The first copy where [`Mnist::find`] says; otherwise the folders that were looked into.
@@ -149,8 +167,8 @@ fn file_in(folder: &Path, name: &str) -> PathBuf {
     if raw.exists() { raw } else { folder.join(format!("{name}.gz")) }
 }
 
-/// Reads images and labels and resizes the images.
-fn read([images_path, labels_path]: &[PathBuf; 2]) -> Result<Dataset> {
+/// Reads images and labels and fits the images.
+fn read([images_path, labels_path]: &[PathBuf; 2], fit: Fit) -> Result<Dataset> {
     let images = Idx::read(images_path)?;
     let labels = Idx::read(labels_path)?;
     let malformed = |path: &Path, reason| Err(Error::malformed(path, "MNIST", reason));
@@ -170,7 +188,7 @@ fn read([images_path, labels_path]: &[PathBuf; 2]) -> Result<Dataset> {
     let (from, _) = images.numbers.as_chunks::<{ FROM * FROM }>();
     let (to, _) = pixels.as_chunks_mut::<{ TO * TO }>();
     for (from, to) in from.iter().zip(to) {
-        resize(from, to);
+        fit.apply(from, to);
     }
     let size = [n as i64, TO as i64, TO as i64];
     Dataset::new(

@@ -1,5 +1,6 @@
 use super::{
     canvas::{Canvas, Drawn, Picture, text},
+    lenet_1998::PassErrors,
     metrics::Metrics,
     palette::{BLUE, GREEN, GRID, INK, MUTED, VERMILION},
 };
@@ -10,10 +11,12 @@ use plotters::{
 };
 use std::ops::Range;
 
-/// How a figure went, epoch by epoch.
+/// How a figure went, epoch by epoch or pass by pass.
 #[derive(Debug)]
 pub(super) struct Curves {
     name: &'static str,
+    /// What the horizontal axis counts.
+    step: &'static str,
     unit: Unit,
     series: Vec<Series>,
 }
@@ -34,6 +37,8 @@ enum Unit {
     Number,
     /// A share, up to 1.
     Percent,
+    /// A share, from 0 up.
+    Errors,
 }
 
 const WIDTH: u32 = 1600;
@@ -53,13 +58,38 @@ impl Curves {
     pub fn loss(epochs: &[Metrics]) -> Curves {
         let figures: [fn(&Metrics) -> Option<f64>; 3] =
             [|m| m.train_loss, |m| m.validation_loss, |m| m.test_loss];
-        Curves { name: "Loss", unit: Unit::Number, series: series(epochs, figures) }
+        Curves { name: "Loss", step: "epoch", unit: Unit::Number, series: series(epochs, figures) }
     }
 
     pub fn accuracy(epochs: &[Metrics]) -> Curves {
         let figures: [fn(&Metrics) -> Option<f64>; 3] =
             [|m| m.train_accuracy, |m| m.validation_accuracy, |m| m.test_accuracy];
-        Curves { name: "Accuracy", unit: Unit::Percent, series: series(epochs, figures) }
+        Curves {
+            name: "Accuracy",
+            step: "epoch",
+            unit: Unit::Percent,
+            series: series(epochs, figures),
+        }
+    }
+
+    /// Errors on the training and on the test set, pass by pass, beside the test error that the paper's end with.
+    pub fn errors(passes: &[PassErrors], papers: f64) -> Curves {
+        let line = |name, colour, marker, figure: fn(&PassErrors) -> f64| {
+            let points = passes.iter().map(|pass| (pass.pass as f64, figure(pass))).collect();
+            Series { name, colour, marker, points }
+        };
+        let ends: Vec<_> = [passes.first(), passes.last()].into_iter().flatten().collect();
+        let points = ends.iter().map(|pass| (pass.pass as f64, papers)).collect();
+        Curves {
+            name: "Errors",
+            step: "pass",
+            unit: Unit::Errors,
+            series: vec![
+                line("train", BLUE, OCTAGON, |pass| pass.train),
+                line("test", VERMILION, DIAMOND, |pass| pass.test),
+                Series { name: "paper", colour: GREEN, marker: TRIANGLE, points },
+            ],
+        }
     }
 
     /// The first and the last epoch.
@@ -77,7 +107,7 @@ impl Curves {
     fn ticks(&self) -> Vec<f64> {
         let values = self.series.iter().flat_map(|series| &series.points).map(|point| point.1);
         match self.unit {
-            Unit::Number => ticks(0.0, values.fold(0.0, f64::max)),
+            Unit::Number | Unit::Errors => ticks(0.0, values.fold(0.0, f64::max)),
             Unit::Percent => ticks(values.fold(1.0, f64::min), 1.0),
         }
     }
@@ -88,7 +118,9 @@ impl Curves {
                 format!("{value:.0$}", decimals.min(5))
             }
             Unit::Number => format!("{value:.1e}"),
-            Unit::Percent => format!("{:.*} %", decimals.saturating_sub(2), value * 100.0),
+            Unit::Percent | Unit::Errors => {
+                format!("{:.*} %", decimals.saturating_sub(2), value * 100.0)
+            }
         }
     }
 
@@ -125,12 +157,12 @@ fn series(epochs: &[Metrics], figures: [fn(&Metrics) -> Option<f64>; 3]) -> Vec<
 
 impl Picture for Curves {
     fn title(&self) -> String {
-        format!("{} by epoch", self.name)
+        format!("{} by {}", self.name, self.step)
     }
 
     fn description(&self) -> String {
         let (first, last) = self.epochs();
-        let mut description = format!("{} from epoch {first} to {last}", self.name);
+        let mut description = format!("{} from {} {first} to {last}", self.name, self.step);
         for series in &self.series {
             if let [(_, from), .., (_, to)] = series.points[..] {
                 let (from, to) = (self.format(from, 4), self.format(to, 4));
@@ -175,7 +207,7 @@ impl Picture for Curves {
             .axis_style(MUTED.stroke_width(4))
             .label_style(text(TEXT, MUTED, HPos::Center))
             .axis_desc_style(text(TEXT, MUTED, HPos::Center))
-            .x_desc("epoch")
+            .x_desc(self.step)
             .x_label_formatter(&|epoch| format!("{epoch:.0}"))
             .y_label_formatter(&|&value| self.format(value, decimals))
             .set_all_tick_mark_size(16)

@@ -1,10 +1,12 @@
 //! What is written about a run as it goes: figures for programs, pictures and a page for people.
 
 mod canvas;
+mod codes;
 mod confusion;
 mod curves;
 mod events;
 mod filters;
+mod lenet_1998;
 mod metrics;
 mod page;
 mod palette;
@@ -13,5 +15,6 @@ mod record;
 mod report;
 mod sheet;
 
+pub use lenet_1998::LeNet1998Pictures;
 pub use record::EpochRecord;
 pub use report::Report;

@@ -1,4 +1,4 @@
-use super::{config::TrainConfig, trainer::Trainer};
+use super::trainer::Trainer;
 use crate::{Error, Result, atomic_file};
 use std::{
     fs::{self, File, TryLockError},
@@ -35,12 +35,41 @@ pub struct Checkpoints {
 /// What [`Checkpoints::resume`] found.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Resumed {
+pub struct Resumed<T = Trainer> {
     /// The run as its newest good checkpoint has it; `None` where there is none.
-    pub trainer: Option<Trainer>,
+    pub trainer: Option<T>,
     /// What was wrong with newer checkpoints. Those that could be read were put out of the way: their names end in `.damaged`
     /// now.
     pub damaged: Vec<Error>,
+}
+
+/// A trainer whose runs [`Checkpoints`] can keep. For their callers the methods are the trainer's own.
+pub trait Resumable: Sized {
+    /// How it trains.
+    type Config: Recipe<Trainer = Self>;
+
+    /// Steps that were taken.
+    fn steps(&self) -> usize;
+
+    /// Writes all that it takes to go on from here.
+    ///
+    /// # Errors
+    ///
+    /// Where it can't be written, or there is nothing to go on with.
+    fn save_checkpoint(&self, path: &Path) -> Result<()>;
+
+    /// The trainer that was written there, to go on with `config`.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no whole checkpoint of such a run.
+    fn resume_with(config: Self::Config, path: &Path) -> Result<Self>;
+}
+
+/// A config, which says what trainer trains by it.
+pub trait Recipe: Clone {
+    /// That trainer.
+    type Trainer: Resumable<Config = Self>;
 }
 
 /// How many checkpoints are kept: the newest, and one to fall back on.
@@ -91,7 +120,7 @@ impl Checkpoints {
     /// # Errors
     ///
     /// As [`Trainer::save_checkpoint`]; those that are there stay then.
-    pub fn save(&self, trainer: &Trainer) -> Result<PathBuf> {
+    pub fn save(&self, trainer: &impl Resumable) -> Result<PathBuf> {
         let path = self.path(trainer.steps());
         trainer.save_checkpoint(&path)?;
         let earlier = self.steps()?.into_iter().filter(|&step| step < trainer.steps());
@@ -108,11 +137,11 @@ impl Checkpoints {
     ///
     /// [`Error::CheckpointMismatch`] where that is another version's or another config's; [`Error::Io`] where it can't be
     /// read, or a damaged one can't be put out of the way.
-    pub fn resume(&self, config: TrainConfig) -> Result<Resumed> {
+    pub fn resume<C: Recipe>(&self, config: C) -> Result<Resumed<C::Trainer>> {
         let mut damaged = vec![];
         for step in self.steps()?.into_iter().rev() {
             let path = self.path(step);
-            match Trainer::resume_with(config.clone(), &path) {
+            match C::Trainer::resume_with(config.clone(), &path) {
                 Ok(trainer) => return Ok(Resumed { trainer: Some(trainer), damaged }),
                 Err(error @ (Error::Malformed { .. } | Error::UnknownForm { .. })) => {
                     let aside = path.with_added_extension("damaged");

@@ -7,6 +7,7 @@ mod clip;
 mod config;
 #[cfg(test)]
 mod golden;
+mod lenet_1998;
 mod optimizer;
 mod schedule;
 mod shuffle;
@@ -15,8 +16,9 @@ mod trained_set;
 mod trainer;
 
 pub use best::Best;
-pub use checkpoints::{Checkpoints, Resumed};
+pub use checkpoints::{Checkpoints, Recipe, Resumable, Resumed};
 pub use config::TrainConfig;
+pub use lenet_1998::{EarlyEstimates, LeNet1998TrainConfig, LeNet1998Trainer, PassStats};
 pub use optimizer::{Adam, AdamW, Optimizer, Sgd};
 pub use schedule::{AnnealStrategy, OneCycleLr, Schedule};
 pub use stats::{BatchStats, EpochStats, Evaluation, Mistake};

@@ -1,11 +1,13 @@
 use super::{
     best::Best,
     checkpoint::{Checkpoint, State},
+    checkpoints::{Recipe, Resumable},
     clip::clip_grad_norm,
     config::TrainConfig,
     optimizer::OptimizerState,
+    schedule::MOST,
     shuffle::permutation,
-    stats::{BatchStats, EpochStats, Evaluation, Tally},
+    stats::{BatchStats, EpochStats, Evaluation, Sums, Tally},
     trained_set::TrainedSet,
 };
 use crate::{
@@ -14,6 +16,7 @@ use crate::{
     engine::{Parameters, Running, Samples},
     weights::{self, StateDict},
 };
+use serde::{Deserialize, Serialize};
 use std::{convert::Infallible, mem, ops::ControlFlow, path::Path};
 use tch::{Device, Kind, Reduction, Tensor, nn, no_grad_guard};
 
@@ -51,6 +54,69 @@ pub struct Trainer {
     /// The set of the epoch under way, else of the one before.
     set: Option<TrainedSet>,
     best: Option<Best>,
+}
+
+/// What a checkpoint of it says beside its tensors.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RunState {
+    config: TrainConfig,
+    /// Epochs that were trained.
+    epochs: usize,
+    /// The optimizer's steps.
+    steps: usize,
+    /// The epoch under way: how far it has come, and its sums.
+    epoch: Sums,
+    /// The set of the epoch under way, else of the one before.
+    set: Option<TrainedSet>,
+    best: Option<Best>,
+}
+
+impl State for RunState {
+    type Config = TrainConfig;
+
+    const NETWORK: &'static str = "LeNet";
+    const FREE: &'static [&'static str] = &["epochs", "device", "engine"];
+
+    fn config(&self) -> &TrainConfig {
+        &self.config
+    }
+
+    fn check(&self) -> std::result::Result<(), String> {
+        let RunState { epochs, steps, ref epoch, .. } = *self;
+        epoch.check()?;
+        let images = self.set.as_ref().map_or(0, |set| set.images);
+        let best = self.best.map_or(0, |best| best.epoch);
+        if epochs > MOST || steps > 1 << 53 || steps < epochs + epoch.steps {
+            Err(format!("{steps} steps in {epochs} epochs and {} steps", epoch.steps))
+        } else if epoch.samples > images {
+            Err(format!("{} images of an epoch that has {images}", epoch.samples))
+        } else if best > epochs {
+            Err(format!("epoch {best} the best of {epochs}"))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Recipe for TrainConfig {
+    type Trainer = Trainer;
+}
+
+impl Resumable for Trainer {
+    type Config = TrainConfig;
+
+    fn steps(&self) -> usize {
+        self.steps()
+    }
+
+    fn save_checkpoint(&self, path: &Path) -> Result<()> {
+        self.save_checkpoint(path)
+    }
+
+    fn resume_with(config: TrainConfig, path: &Path) -> Result<Trainer> {
+        Trainer::resume_with(config, path)
+    }
 }
 
 /// How far an epoch has come.
@@ -267,7 +333,7 @@ impl Trainer {
     /// so that there is nothing to go on with.
     pub fn save_checkpoint(&self, path: impl AsRef<Path>) -> Result<()> {
         let epoch = self.tally.read().map_err(|(step, loss)| self.non_finite_loss(step, loss))?;
-        let state = State {
+        let state = RunState {
             config: self.config.clone(),
             epochs: self.epochs,
             steps: self.optimizer.steps(),
@@ -288,7 +354,7 @@ impl Trainer {
     /// [`Error::CheckpointMismatch`] where another version wrote it; [`Error::NoDevice`] where the device that it was
     /// trained on is not there: see [`resume_with`](Trainer::resume_with).
     pub fn resume(path: impl AsRef<Path>) -> Result<Trainer> {
-        let checkpoint = Checkpoint::read(path.as_ref())?;
+        let checkpoint = Checkpoint::<RunState>::read(path.as_ref())?;
         let config = checkpoint.state.config.clone();
         Trainer::restore(checkpoint, config)
     }
@@ -299,12 +365,12 @@ impl Trainer {
     ///
     /// As there, and [`Error::CheckpointMismatch`] where `config` differs in anything else.
     pub fn resume_with(config: TrainConfig, path: impl AsRef<Path>) -> Result<Trainer> {
-        let checkpoint = Checkpoint::read(path.as_ref())?;
+        let checkpoint = Checkpoint::<RunState>::read(path.as_ref())?;
         checkpoint.state.check_config(&config, path.as_ref())?;
         Trainer::restore(checkpoint, config)
     }
 
-    fn restore(checkpoint: Checkpoint, config: TrainConfig) -> Result<Trainer> {
+    fn restore(checkpoint: Checkpoint<RunState>, config: TrainConfig) -> Result<Trainer> {
         let Checkpoint { state, weights, buffers } = checkpoint;
         let mut trainer = Trainer::new(config)?;
         weights.load_into(&mut trainer.var_store)?;

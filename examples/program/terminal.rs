@@ -2,7 +2,6 @@
 
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
-use lenet::EpochRecord;
 use std::{
     fmt,
     io::{self, IsTerminal, Write},
@@ -20,28 +19,6 @@ impl Terminal {
             true => Ok(()),
             false => io::stdout().write_fmt(text).context("cannot write to stdout"),
         }
-    }
-
-    /// What the post prints of an epoch, and what it does not.
-    pub fn epoch(&self, record: &EpochRecord) -> Result<()> {
-        let EpochRecord { train, test, validation, seconds, .. } = record;
-        self.print(format_args!(
-            "Train Loss: {:.6}, Acc: {:.6}\nTest Loss: {:.6}, Acc: {:.6}\n",
-            train.blog_loss, train.accuracy, test.blog_loss, test.accuracy
-        ))?;
-        if let Some(validation) = validation {
-            self.print(format_args!(
-                "Validation Loss: {:.6}, Acc: {:.6}\n",
-                validation.blog_loss, validation.accuracy
-            ))?;
-        }
-        let (losses, rate) = ((train.loss, test.loss), train.samples as f64 / seconds);
-        let losses = format!("mean loss {:.6} (train), {:.6} (test)", losses.0, losses.1);
-        match seconds.is_finite() {
-            true => self.note(format_args!("{seconds:.1} s, {rate:.0} images/s; {losses}")),
-            false => self.note(format_args!("{losses}")), // it was trained before
-        }
-        Ok(())
     }
 
     /// A line on stderr, which may be closed.

@@ -1,0 +1,67 @@
+//! A run that may have checkpoints: started, gone on with, stopped.
+
+use super::terminal::say;
+use anyhow::{Error, Result, bail};
+use lenet::{Checkpoints, Recipe, Resumable};
+use std::env;
+
+/// The run in `checkpoints` to go on with; none where there is none, or `resume` was not asked for.
+pub fn resumed<C: Recipe>(
+    config: C,
+    resume: bool,
+    checkpoints: Option<&Checkpoints>,
+) -> Result<Option<C::Trainer>> {
+    let Some(checkpoints) = checkpoints else { return Ok(None) };
+    if !resume {
+        if !checkpoints.is_empty()? {
+            bail!(
+                "{} holds an earlier run's checkpoints: go on from them with --resume, or name another folder",
+                checkpoints.dir().display()
+            );
+        }
+        return Ok(None);
+    }
+    let found = checkpoints.resume(config)?;
+    for error in found.damaged {
+        say(format_args!("passed over: {:#}", Error::from(error)));
+    }
+    Ok(found.trainer)
+}
+
+/// Saves what was trained, and says how to go on; `place` is where it stopped.
+pub fn stop(
+    place: &str,
+    trainer: &impl Resumable,
+    checkpoints: Option<&Checkpoints>,
+) -> Result<()> {
+    match checkpoints {
+        Some(checkpoints) => {
+            let path = checkpoints.save(trainer)?;
+            let (program, arguments) = command_line();
+            let resume = if arguments.contains(" --resume") { "" } else { " --resume" };
+            say(format_args!(
+                "stopped in {place}; saved to {}. To go on:\n    {program}{arguments}{resume}",
+                path.display(),
+            ));
+        }
+        None => {
+            say(format_args!("stopped in {place}; nothing was saved: --checkpoint DIR would have"))
+        }
+    }
+    Ok(())
+}
+
+/// The program and its arguments, each with a space before it, as a shell takes them.
+pub fn command_line() -> (String, String) {
+    let mut words = env::args_os().map(|argument| quoted(&argument.to_string_lossy()));
+    let program = words.next().unwrap_or_default();
+    (program, words.map(|word| format!(" {word}")).collect())
+}
+
+fn quoted(argument: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,+@%".contains(c);
+    match !argument.is_empty() && argument.chars().all(plain) {
+        true => argument.into(),
+        false => format!("'{}'", argument.replace('\'', r"'\''")),
+    }
+}

@@ -1,0 +1,199 @@
+use super::{
+    activations::Activations,
+    cpu::{self, Work},
+    deltas::Deltas,
+    output::{Answer, Output},
+    squash::Squash,
+    weights::Weights,
+};
+use crate::LeNet1998Config;
+
+/// An image as it is kept: 32 rows of 32 pixels, 0 (background) to 255 (ink).
+pub(crate) type Pixels = [[u8; 32]; 32];
+
+/// A network at work on one image after the other, and the rate of each of its parameters.
+#[derive(Debug)]
+pub(crate) struct Network {
+    config: LeNet1998Config,
+    weights: Box<Weights>,
+    /// The Gauss-Newton second derivative by each parameter, averaged over images.
+    curvature: Box<Weights>,
+    /// What each derivative is multiplied by for a step.
+    rates: Box<Weights>,
+    activations: Box<Activations>,
+    deltas: Box<Deltas>,
+    judge: Judge,
+}
+
+/// What stays as it is.
+#[derive(Debug)]
+struct Judge {
+    output: Output,
+    squash: Squash,
+    /// What a pixel of each value is to the network.
+    values: [f32; 256],
+}
+
+/// Sums over images, each as it was just before its step.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct Seen {
+    /// The criterion's sum.
+    pub loss: f64,
+    /// How many were taken for another digit.
+    pub errors: usize,
+}
+
+impl Network {
+    /// A network with these `parameters`, in the order of [`LeNet1998`](crate::LeNet1998)'s variables, whose steps have no
+    /// length yet. `j` is the penalty of what is no digit; none where there is no such thing.
+    pub fn new(config: LeNet1998Config, j: Option<f64>, parameters: &[f32]) -> Network {
+        let LeNet1998Config { background, ink, amplitude, slope, .. } = config;
+        let (amplitude, slope) = (amplitude as f32, slope as f32);
+        let value = |pixel| (background + (ink - background) * pixel as f64 / 255.0) as f32;
+        Network {
+            config,
+            weights: Weights::from_flat(parameters, &config),
+            curvature: Weights::filled(0.0),
+            rates: Weights::filled(0.0),
+            activations: Activations::zeros(),
+            deltas: Deltas::zeros(),
+            judge: Judge {
+                output: Output::new(config.output, j),
+                squash: Squash { amplitude, slope },
+                values: std::array::from_fn(value),
+            },
+        }
+    }
+
+    /// The parameters, in the order of [`LeNet1998`](crate::LeNet1998)'s variables.
+    pub fn parameters(&self) -> Vec<f32> {
+        self.weights.to_flat(&self.config)
+    }
+
+    /// The second derivatives that the rates go by, in the order of the parameters.
+    pub fn curvature(&self) -> Vec<f32> {
+        self.curvature.to_flat(&self.config)
+    }
+
+    /// Takes second derivatives as they were given by [`curvature`](Network::curvature).
+    pub fn set_curvature(&mut self, curvature: &[f32]) {
+        self.curvature = Weights::from_flat(curvature, &self.config);
+    }
+
+    /// Sets the rate of each parameter to `eta / (mu + its second derivative)`.
+    pub fn set_rates(&mut self, eta: f64, mu: f64) {
+        let curvature = self.curvature();
+        let rates: Vec<_> = curvature.iter().map(|&h| (eta / (mu + f64::from(h))) as f32).collect();
+        self.rates = Weights::from_flat(&rates, &self.config);
+    }
+
+    /// One step down each image's gradient in turn.
+    pub fn train<'a>(&mut self, images: impl Iterator<Item = (&'a Pixels, u8)>) -> Seen {
+        cpu::run(Train { network: self, images })
+    }
+
+    /// What the network makes of each image.
+    pub fn answers<'a>(&self, images: impl Iterator<Item = (&'a Pixels, u8)>) -> Vec<Answer> {
+        cpu::run(Answers { network: self, images })
+    }
+
+    /// Estimates the second derivatives anew, from `count` images.
+    pub fn estimate_curvature<'a>(
+        &mut self,
+        images: impl Iterator<Item = (&'a Pixels, u8)>,
+        count: usize,
+    ) {
+        cpu::run(Estimate { network: self, images, count });
+    }
+}
+
+impl Judge {
+    /// Shows an image to the network: what comes of it is in `activations` then.
+    #[inline(always)]
+    fn look<const FMA: bool>(
+        &self,
+        weights: &Weights,
+        image: &Pixels,
+        activations: &mut Activations,
+    ) {
+        let values = activations.image.as_flattened_mut();
+        for (value, &pixel) in values.iter_mut().zip(image.as_flattened()) {
+            *value = self.values[usize::from(pixel)];
+        }
+        activations.forward::<FMA>(weights, self.squash, &self.output);
+    }
+}
+
+struct Train<'a, I> {
+    network: &'a mut Network,
+    images: I,
+}
+
+impl<'a, I: Iterator<Item = (&'a Pixels, u8)>> Work for Train<'_, I> {
+    type Output = Seen;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> Seen {
+        let mut seen = Seen::default();
+        for (image, label) in self.images {
+            let Network { weights, rates, activations, deltas, judge, .. } = &mut *self.network;
+            judge.look::<FMA>(weights, image, activations);
+            let (shares, answer) = judge.output.judge(&activations.logits, label);
+            seen.loss += f64::from(answer.loss);
+            seen.errors += usize::from(answer.digit != label);
+
+            deltas.output = shares;
+            deltas.output[usize::from(label)] -= 1.0;
+            deltas.first::<FMA>(activations, weights, judge.squash, &judge.output);
+            deltas.descend::<FMA>(activations, weights, rates, &judge.output);
+        }
+        seen
+    }
+}
+
+struct Answers<'a, I> {
+    network: &'a Network,
+    images: I,
+}
+
+impl<'a, I: Iterator<Item = (&'a Pixels, u8)>> Work for Answers<'_, I> {
+    type Output = Vec<Answer>;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> Vec<Answer> {
+        let (mut answers, mut activations) = (vec![], Activations::zeros());
+        for (image, label) in self.images {
+            let Network { weights, judge, .. } = self.network;
+            judge.look::<FMA>(weights, image, &mut activations);
+            answers.push(judge.output.judge(&activations.logits, label).1);
+        }
+        answers
+    }
+}
+
+struct Estimate<'a, I> {
+    network: &'a mut Network,
+    images: I,
+    count: usize,
+}
+
+impl<'a, I: Iterator<Item = (&'a Pixels, u8)>> Work for Estimate<'_, I> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let squares = self.network.weights.map(|weight| weight * weight);
+        // Down a rate of -1/count the second derivatives add up to their average.
+        let rates = Weights::filled(-1.0 / self.count as f32);
+        self.network.curvature = Weights::filled(0.0);
+        for (image, label) in self.images {
+            let Network { weights, curvature, activations, deltas, judge, .. } = &mut *self.network;
+            judge.look::<FMA>(weights, image, activations);
+            let (shares, _) = judge.output.judge(&activations.logits, label);
+            deltas.output = shares.map(|share| share * (1.0 - share));
+            deltas.second::<FMA>(activations, &squares, judge.squash, &judge.output);
+            activations.square_inputs();
+            deltas.descend::<FMA>(activations, curvature, &rates, &judge.output);
+        }
+    }
+}

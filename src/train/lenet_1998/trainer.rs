@@ -1,0 +1,384 @@
+use super::{
+    super::{
+        checkpoint::{Checkpoint, State},
+        checkpoints::{Recipe, Resumable},
+        shuffle::permutation,
+        stats::Evaluation,
+    },
+    config::{LeNet1998TrainConfig, STRIDE},
+    stats::PassStats,
+};
+use crate::{
+    Dataset, Distortion, Error, LeNet1998, Result,
+    data::Draws,
+    engine::Parameters,
+    one_image::{Network, Pixels},
+    weights::{self, StateDict},
+};
+use serde::{Deserialize, Serialize};
+use std::{collections::HashMap, convert::Infallible, mem, ops::ControlFlow, path::Path};
+use tch::{Device, Tensor, nn, no_grad_guard};
+
+/// Trains a [`LeNet1998`] as a [`LeNet1998TrainConfig`] says, on one core. It returns numbers and prints nothing.
+///
+/// ```no_run
+/// use lenet::{LeNet1998TrainConfig, LeNet1998Trainer, Mnist};
+///
+/// let config = LeNet1998TrainConfig::default();
+/// let mnist = Mnist::open_fitted(Mnist::dir()?, config.fit)?;
+/// let mut trainer = LeNet1998Trainer::new(config)?;
+/// while trainer.passes() < trainer.config().passes {
+///     trainer.train_pass(&mnist.train)?;
+///     let test = trainer.evaluate(&mnist.test)?;
+///     println!("pass {}: {} errors", trainer.passes(), test.mistakes.len());
+/// }
+/// # Ok::<(), lenet::Error>(())
+/// ```
+///
+/// It does not go through libtorch, whose calls cost more than what they do for one image. The same seed gives the same weights,
+/// bit for bit, on the same kind of CPU.
+///
+/// Source: the paper's sections II.B and III.B, and appendix C.
+#[derive(Debug)]
+pub struct LeNet1998Trainer {
+    config: LeNet1998TrainConfig,
+    var_store: nn::VarStore,
+    model: LeNet1998,
+    /// The variables of the model: [`publish`](LeNet1998Trainer::publish) brings them up to date.
+    parameters: Parameters,
+    network: Network,
+    /// Passes that were trained.
+    passes: usize,
+    /// Images that were trained on in all.
+    steps: usize,
+    /// The pass under way.
+    pass: PassStats,
+}
+
+/// What a checkpoint of it says beside its tensors.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RunState {
+    config: LeNet1998TrainConfig,
+    passes: usize,
+    steps: usize,
+    pass: PassStats,
+}
+
+impl State for RunState {
+    type Config = LeNet1998TrainConfig;
+
+    const NETWORK: &'static str = "LeNet1998";
+    const FREE: &'static [&'static str] = &["passes"];
+
+    fn config(&self) -> &LeNet1998TrainConfig {
+        &self.config
+    }
+
+    fn check(&self) -> std::result::Result<(), String> {
+        let PassStats { samples, total, errors, .. } = self.pass;
+        if samples > total || errors > samples {
+            return Err(format!("{errors} errors in {samples} images of a pass that has {total}"));
+        }
+        Ok(())
+    }
+}
+
+impl Recipe for LeNet1998TrainConfig {
+    type Trainer = LeNet1998Trainer;
+}
+
+impl Resumable for LeNet1998Trainer {
+    type Config = LeNet1998TrainConfig;
+
+    fn steps(&self) -> usize {
+        self.steps
+    }
+
+    fn save_checkpoint(&self, path: &Path) -> Result<()> {
+        self.save_checkpoint(path)
+    }
+
+    fn resume_with(config: LeNet1998TrainConfig, path: &Path) -> Result<LeNet1998Trainer> {
+        LeNet1998Trainer::resume_with(config, path)
+    }
+}
+
+/// A checkpoint's name for the second derivatives that the rates go by.
+const CURVATURE: &str = "curvature";
+
+/// What random numbers are drawn for, beside the initial values and the order of the images.
+#[derive(Clone, Copy)]
+enum Purpose {
+    Estimate,
+    Distortion,
+}
+
+impl LeNet1998Trainer {
+    /// A trainer with a new network, drawn from the config's seed.
+    ///
+    /// It seeds libtorch's global generator.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] where the config can't be trained with.
+    pub fn new(config: LeNet1998TrainConfig) -> Result<LeNet1998Trainer> {
+        config.check()?;
+        let var_store = nn::VarStore::new(Device::Cpu);
+        let model = LeNet1998::seeded(&var_store.root(), config.network, config.seed);
+        let parameters = Parameters::flatten(&var_store);
+        let network = network(&config, &parameters)?;
+        let pass = PassStats::default();
+        Ok(LeNet1998Trainer {
+            config,
+            var_store,
+            model,
+            parameters,
+            network,
+            passes: 0,
+            steps: 0,
+            pass,
+        })
+    }
+
+    /// A trainer that starts from saved weights, of any form that [`weights::load`] reads.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](LeNet1998Trainer::new) and [`weights::load`].
+    pub fn with_weights(
+        config: LeNet1998TrainConfig,
+        path: impl AsRef<Path>,
+    ) -> Result<LeNet1998Trainer> {
+        let mut trainer = LeNet1998Trainer::new(config)?;
+        weights::load(&mut trainer.var_store, path)?;
+        trainer.network = network(&trainer.config, &trainer.parameters)?;
+        Ok(trainer)
+    }
+
+    /// Goes once through `data`, in the one order that follows from the seed. A pass that was broken off, or saved in its
+    /// midst, is gone on with.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NonFiniteLoss`] where training has diverged, and the weights are spoilt; [`Error::Invalid`] where `data` has
+    /// another length than the set of the pass that is gone on with.
+    pub fn train_pass(&mut self, data: &Dataset) -> Result<PassStats> {
+        let never = |_: &LeNet1998Trainer, _| Ok(ControlFlow::<Infallible>::Continue(()));
+        let ControlFlow::Continue(stats) = self.train_pass_with(data, never)?;
+        Ok(stats)
+    }
+
+    /// [`train_pass`](LeNet1998Trainer::train_pass), calling `on_images` after each hundred images, as
+    /// [`Trainer::train_epoch_with`](crate::Trainer::train_epoch_with) calls after each batch.
+    ///
+    /// # Errors
+    ///
+    /// As [`train_pass`](LeNet1998Trainer::train_pass), and what `on_images` returns.
+    pub fn train_pass_with<B>(
+        &mut self,
+        data: &Dataset,
+        mut on_images: impl FnMut(&LeNet1998Trainer, PassStats) -> Result<ControlFlow<B>>,
+    ) -> Result<ControlFlow<B, PassStats>> {
+        let (done, total) = (self.pass.samples, data.len());
+        if done > 0 && self.pass.total != total {
+            let expected = format!("the {} images of the pass under way", self.pass.total);
+            return Err(Error::invalid("data", expected, format!("{total} images")));
+        }
+        self.pass.total = total;
+        let (images, labels) = in_memory(data)?;
+        let order = permutation(total, self.config.seed);
+        self.set_rates();
+        for chunk in order[done..].chunks(STRIDE) {
+            let samples = self.pass.samples;
+            if self.config.is_estimate_due(self.passes, samples) {
+                self.estimate_curvature(&images, &labels, samples);
+                self.set_rates();
+            }
+            let chunk: Vec<_> = chunk.iter().map(|&index| index as usize).collect();
+            let shown: Vec<_> = chunk.iter().map(|&index| self.version(&images, index)).collect();
+            let labels = chunk.iter().map(|&index| labels[index]);
+            let seen = self.network.train(shown.iter().zip(labels));
+            if !seen.loss.is_finite() {
+                let (epoch, step) = (self.passes + 1, samples + chunk.len());
+                return Err(Error::NonFiniteLoss { epoch, step, loss: seen.loss as f32 });
+            }
+            self.steps += chunk.len();
+            self.pass.samples += chunk.len();
+            self.pass.errors += seen.errors;
+            self.pass.loss_sum += seen.loss;
+            if let ControlFlow::Break(why) = on_images(self, self.pass)? {
+                return Ok(ControlFlow::Break(why));
+            }
+        }
+        self.passes += 1;
+        Ok(ControlFlow::Continue(mem::take(&mut self.pass)))
+    }
+
+    /// The image as this pass has it: itself, or distorted.
+    fn version(&self, images: &[Pixels], index: usize) -> Pixels {
+        /// Of each image, itself among them.
+        const VERSIONS: usize = 10;
+        let image = &images[index];
+        match (&self.config.distortion, (self.passes + index) % VERSIONS) {
+            (None, _) | (_, 0) => *image,
+            (Some(distortion), version) => {
+                let mut draws = self.draws(Purpose::Distortion, index, version);
+                Distortion::apply(distortion, image, &mut draws)
+            }
+        }
+    }
+
+    fn estimate_curvature(&mut self, images: &[Pixels], labels: &[u8], samples: usize) {
+        let count = self.config.curvature_images;
+        let mut draws = self.draws(Purpose::Estimate, self.passes, samples);
+        let chosen = (0..count).map(|_| draws.below(images.len()));
+        let chosen = chosen.map(|index| (&images[index], labels[index]));
+        self.network.estimate_curvature(chosen, count);
+    }
+
+    fn draws(&self, purpose: Purpose, which: usize, when: usize) -> Draws {
+        Draws::new([self.config.seed, purpose as u64, which as u64, when as u64])
+    }
+
+    fn set_rates(&mut self) {
+        self.network.set_rates(self.config.eta(self.passes), self.config.mu);
+    }
+
+    /// What the network makes of `data`, with the weights as they are now. Its losses are the criterion, for the label.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Torch`] where libtorch cannot give the images.
+    pub fn evaluate(&self, data: &Dataset) -> Result<Evaluation> {
+        let (images, labels) = in_memory(data)?;
+        let answers = self.network.answers(images.iter().zip(labels.iter().copied()));
+        let labels: Vec<_> = labels.into_iter().map(i64::from).collect();
+        let losses: Vec<_> = answers.iter().map(|answer| answer.loss).collect();
+        let digits: Vec<_> = answers.iter().map(|answer| i64::from(answer.digit)).collect();
+        let probabilities: Vec<_> = answers.iter().map(|answer| answer.probability).collect();
+        Ok(Evaluation::new(&losses, &labels, &digits, &probabilities, 1))
+    }
+
+    /// Writes all that it takes to go on from here with the same bits to `path`, as
+    /// [`Trainer::save_checkpoint`](crate::Trainer::save_checkpoint) does it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] where it can't be written; [`Error::Invalid`] where training has diverged.
+    pub fn save_checkpoint(&self, path: impl AsRef<Path>) -> Result<()> {
+        let state = RunState {
+            config: self.config.clone(),
+            passes: self.passes,
+            steps: self.steps,
+            pass: self.pass,
+        };
+        let weights = StateDict::from_var_store(self.var_store())?;
+        let curvature = Tensor::f_from_slice(&self.network.curvature())?;
+        state.write(weights, [(CURVATURE, &curvature)].into_iter(), path.as_ref())
+    }
+
+    /// The trainer that [`save_checkpoint`](LeNet1998Trainer::save_checkpoint) wrote: it goes on as that one would have, bit
+    /// for bit.
+    ///
+    /// # Errors
+    ///
+    /// As [`Trainer::resume`](crate::Trainer::resume).
+    pub fn resume(path: impl AsRef<Path>) -> Result<LeNet1998Trainer> {
+        let checkpoint = Checkpoint::<RunState>::read(path.as_ref())?;
+        LeNet1998Trainer::restore(checkpoint, None)
+    }
+
+    /// [`resume`](LeNet1998Trainer::resume), for more or fewer passes, as `config` has it.
+    ///
+    /// # Errors
+    ///
+    /// As there, and [`Error::CheckpointMismatch`] where `config` differs in anything else.
+    pub fn resume_with(
+        config: LeNet1998TrainConfig,
+        path: impl AsRef<Path>,
+    ) -> Result<LeNet1998Trainer> {
+        let checkpoint = Checkpoint::<RunState>::read(path.as_ref())?;
+        checkpoint.state.check_config(&config, path.as_ref())?;
+        LeNet1998Trainer::restore(checkpoint, Some(config))
+    }
+
+    fn restore(
+        checkpoint: Checkpoint<RunState>,
+        config: Option<LeNet1998TrainConfig>,
+    ) -> Result<LeNet1998Trainer> {
+        let Checkpoint { state, weights, buffers } = checkpoint;
+        let mut trainer = LeNet1998Trainer::new(config.unwrap_or(state.config))?;
+        weights.load_into(&mut trainer.var_store)?;
+        trainer.network = network(&trainer.config, &trainer.parameters)?;
+        trainer.network.set_curvature(&curvature(buffers, &trainer.parameters)?);
+        (trainer.passes, trainer.steps, trainer.pass) = (state.passes, state.steps, state.pass);
+        Ok(trainer)
+    }
+
+    /// The config it was made with.
+    pub fn config(&self) -> &LeNet1998TrainConfig {
+        &self.config
+    }
+
+    /// How many passes it has trained.
+    pub fn passes(&self) -> usize {
+        self.passes
+    }
+
+    /// How many steps it has taken: one for each image.
+    pub fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// Images trained on in the pass under way; 0 between two passes.
+    pub fn samples(&self) -> usize {
+        self.pass.samples
+    }
+
+    /// The network, as it is now.
+    pub fn model(&self) -> &LeNet1998 {
+        self.publish();
+        &self.model
+    }
+
+    /// The network's variables, as they are now: for [`weights::save`].
+    pub fn var_store(&self) -> &nn::VarStore {
+        self.publish();
+        &self.var_store
+    }
+
+    /// Copies the parameters to where libtorch sees them.
+    fn publish(&self) {
+        let _no_grad = no_grad_guard();
+        let mut variables = self.parameters.flat.shallow_clone();
+        variables.copy_(&Tensor::from_slice(&self.network.parameters()));
+    }
+}
+
+/// A network with these parameters.
+fn network(config: &LeNet1998TrainConfig, parameters: &Parameters) -> Result<Network> {
+    let parameters: Vec<f32> = Vec::try_from(parameters.flat.detach())?;
+    Ok(Network::new(config.network, config.j, &parameters))
+}
+
+/// The second derivatives of a checkpoint.
+fn curvature(mut buffers: HashMap<String, Tensor>, parameters: &Parameters) -> Result<Vec<f32>> {
+    let expected = parameters.flat.size();
+    match buffers.remove(CURVATURE) {
+        Some(curvature) if curvature.size() == expected => Ok(Vec::try_from(curvature)?),
+        other => {
+            let got = other.map_or("none".into(), |tensor| format!("{:?}", tensor.size()));
+            Err(Error::invalid("optimizer.curvature", format!("shape {expected:?}"), got))
+        }
+    }
+}
+
+/// A set's images and labels.
+fn in_memory(data: &Dataset) -> Result<(Vec<Pixels>, Vec<u8>)> {
+    let pixels: Vec<u8> = Vec::try_from(data.pixels().to_device(Device::Cpu).reshape([-1]))?;
+    let (rows, _) = pixels.as_chunks::<32>();
+    let (images, _) = rows.as_chunks::<32>();
+    let labels: Vec<i64> = Vec::try_from(data.labels())?;
+    Ok((images.to_vec(), labels.into_iter().map(|label| label as u8).collect()))
+}

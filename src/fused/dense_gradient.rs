@@ -22,7 +22,7 @@ pub(crate) struct DenseGradient<'a, V, const IN: usize, const OUT: usize> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Operands<'a, V> {
     /// `[groups, LANES, row_length]`: `x`, as [`Transpose`](super::panel::Transpose) makes it.
-    pub panel: &'a [f32],
+    pub panel: &'a [V],
     /// `[groups, OUT]`: `dz`.
     pub output_gradient: &'a [V],
 }
@@ -56,7 +56,7 @@ impl<V: Vector, const IN: usize, const OUT: usize> DenseGradient<'_, V, IN, OUT>
         let length = row_length::<V>(IN);
         let first = self.first + row;
         assert!(first + ROWS <= OUT);
-        for block in (0..length).step_by(BLOCK * V::LANES) {
+        for block in (0..length).step_by(BLOCK) {
             let mut sums = [[V::splat(0.0); BLOCK]; ROWS];
             for &Operands { panel, output_gradient } in self.operands {
                 let dz = V::floats(output_gradient);
@@ -71,7 +71,7 @@ impl<V: Vector, const IN: usize, const OUT: usize> DenseGradient<'_, V, IN, OUT>
                         unsafe {
                             let mut inputs = [V::splat(0.0); BLOCK];
                             for (i, input) in inputs.iter_mut().enumerate() {
-                                *input = V::load(panel, start + i * V::LANES);
+                                *input = *panel.get_unchecked(start + i);
                             }
                             for (high, sums) in sums.iter_mut().enumerate() {
                                 let dz = V::splat(*dz.get_unchecked(place + high * V::LANES));
@@ -84,9 +84,9 @@ impl<V: Vector, const IN: usize, const OUT: usize> DenseGradient<'_, V, IN, OUT>
                 }
             }
             // Without what fills up the panel's rows.
-            let wide = IN.saturating_sub(block).min(BLOCK * V::LANES);
+            let wide = IN.saturating_sub(block * V::LANES).min(BLOCK * V::LANES);
             for (high, sums) in sums.iter().enumerate() {
-                let start = (row + high) * IN + block;
+                let start = (row + high) * IN + block * V::LANES;
                 self.weight_gradient[start..start + wide].copy_from_slice(&V::floats(sums)[..wide]);
             }
         }

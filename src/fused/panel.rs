@@ -3,9 +3,9 @@ use super::vector::{Kernel, Vector};
 /// Vectors that are summed side by side along a row of a panel.
 pub(super) const BLOCK: usize = 5;
 
-/// How many numbers a row of a panel has for a layer of so many `inputs`: whole blocks of [`BLOCK`] vectors.
+/// How many vectors a row of a panel has for a layer of so many `inputs`: whole blocks of [`BLOCK`].
 pub(super) const fn row_length<V: Vector>(inputs: usize) -> usize {
-    inputs.next_multiple_of(BLOCK * V::LANES)
+    inputs.div_ceil(V::LANES).next_multiple_of(BLOCK)
 }
 
 /// Turns what goes into a dense layer, a vector over images for each input, into a panel: a row of inputs for each image. The
@@ -15,7 +15,7 @@ pub(crate) struct Transpose<'a, V> {
     /// `[inputs]`
     pub input: &'a [V],
     /// `[LANES, row_length]`
-    pub panel: &'a mut [f32],
+    pub panel: &'a mut [V],
 }
 
 impl<V: Vector> Kernel<V> for Transpose<'_, V> {
@@ -26,6 +26,7 @@ impl<V: Vector> Kernel<V> for Transpose<'_, V> {
         let inputs = self.input.len();
         let input = V::floats(self.input);
         for (lane, row) in self.panel.chunks_exact_mut(row_length::<V>(inputs)).enumerate() {
+            let row = V::floats_mut(row);
             let column = input[lane..].iter().step_by(V::LANES);
             for (number, &value) in row.iter_mut().zip(column) {
                 *number = value;

@@ -30,7 +30,7 @@ pub(super) struct Worker<V> {
 struct Tape<V> {
     inputs: usize,
     /// `[groups, LANES, row_length]`
-    panel: Vec<f32>,
+    panel: Vec<V>,
     /// `[groups, outputs]`
     output_gradient: Vec<V>,
 }
@@ -47,7 +47,7 @@ impl<V: Vector> Tape<V> {
 
     fn push(&mut self, input: &[V], output_gradient: &[V]) {
         let start = self.panel.len();
-        self.panel.resize(start + V::LANES * row_length::<V>(self.inputs), 0.0);
+        self.panel.resize(start + V::LANES * row_length::<V>(self.inputs), V::splat(0.0));
         V::vectorize(Transpose { input, panel: &mut self.panel[start..] });
         self.output_gradient.extend_from_slice(output_gradient);
     }

@@ -8,6 +8,8 @@ mod engine;
 mod error;
 mod model;
 #[cfg(feature = "report")]
+mod protobuf;
+#[cfg(feature = "report")]
 mod report;
 mod train;
 pub mod weights;

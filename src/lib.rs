@@ -7,7 +7,6 @@ mod data;
 mod engine;
 mod error;
 mod model;
-#[cfg(feature = "report")]
 mod protobuf;
 #[cfg(feature = "report")]
 mod report;

@@ -1,5 +1,5 @@
-//! What is needed of protobuf's encoding to write TensorBoard's event files: by hand, since a protobuf compiler and the crates
-//! for what it makes are much for messages of a few fields each.
+//! What is needed of protobuf's encoding to write TensorBoard's event files and ONNX: by hand, since a protobuf compiler and
+//! the crates for what it makes are much for messages of a few fields each.
 
 /// A message: its fields one behind the other, each a number, how it is encoded, and a value.
 #[derive(Debug, Default)]
@@ -13,12 +13,14 @@ impl Message {
         self
     }
 
+    #[cfg(feature = "report")]
     pub fn double(mut self, field: u32, value: f64) -> Message {
         self.key(field, 1);
         self.0.extend(value.to_le_bytes());
         self
     }
 
+    #[cfg(feature = "report")]
     pub fn float(mut self, field: u32, value: f32) -> Message {
         self.key(field, 5);
         self.0.extend(value.to_le_bytes());
@@ -43,6 +45,11 @@ impl Message {
     /// A repeated field.
     pub fn messages(self, field: u32, values: impl IntoIterator<Item = Message>) -> Message {
         values.into_iter().fold(self, |message, value| message.message(field, value))
+    }
+
+    /// A repeated field, not packed, as proto2 has it.
+    pub fn ints(self, field: u32, values: &[i64]) -> Message {
+        values.iter().fold(self, |message, &value| message.int(field, value))
     }
 
     pub fn into_bytes(self) -> Vec<u8> {
@@ -75,6 +82,7 @@ mod tests {
         assert_eq!(Message::default().text(2, "testing").0, b"\x12\x07testing");
         let inner = Message::default().int(1, 150);
         assert_eq!(Message::default().message(3, inner).0, [0x1a, 0x03, 0x08, 0x96, 0x01]);
+        assert_eq!(Message::default().ints(6, &[1, 2]).0, [0x30, 1, 0x30, 2]);
         assert_eq!(Message::default().int(20, 0).0, [0xa0, 0x01, 0]);
     }
 }

@@ -1,4 +1,4 @@
-//! Moves weights between PyTorch, PaddlePaddle, NumPy and safetensors.
+//! Moves weights between PyTorch, PaddlePaddle, NumPy and safetensors, and writes ONNX.
 //!
 //!     cargo run --release --example convert -- lenet.pt lenet.pdparams
 
@@ -17,11 +17,12 @@ use lenet::{
     weights::{Form, StateDict},
 };
 
-/// Moves weights between any two forms and prints what is in them.
+/// Moves weights between forms and prints what is in them.
 ///
 /// The form of IN is told from its content; the form of OUT from its extension: .safetensors, .pt, .pth or .bin
-/// (torch.save), .npz (numpy.savez), .pdparams (paddle.save). Names and shapes stay PyTorch's; the matrices of Linear
-/// layers are transposed for Paddle. Values in f16, bf16 and f64 become f32. OUT is written whole or not at all.
+/// (torch.save), .npz (numpy.savez), .pdparams (paddle.save), .onnx (LeNet with its weights, for onnxruntime; such a
+/// file can't be IN). Names and shapes stay PyTorch's; the matrices of Linear layers are transposed for Paddle. Values in
+/// f16, bf16 and f64 become f32. OUT is written whole or not at all.
 #[derive(Parser)]
 #[command(verbatim_doc_comment)]
 struct Args {
@@ -33,7 +34,7 @@ struct Args {
     #[arg(value_name = "OUT")]
     to: Option<PathBuf>,
 
-    /// An entry of metadata to keep in OUT, which must be a .safetensors. May be given more than once.
+    /// An entry of metadata to keep in OUT, which must be a .safetensors or .onnx. May be given more than once.
     #[arg(short, long = "metadata", value_name = "KEY=VALUE", value_parser = key_and_value)]
     metadata: Vec<(String, String)>,
 }
@@ -53,24 +54,30 @@ fn main() -> ExitCode {
 fn run(args: Args) -> Result<()> {
     // Before the work: nobody should wait for a file that will not be written.
     let target = args.to.as_deref().map(|to| check_target(&args.from, to)).transpose()?;
-    if target != Some(Form::Safetensors) && !args.metadata.is_empty() {
-        bail!("only a .safetensors keeps metadata");
+    if !target.is_some_and(Form::keeps_metadata) && !args.metadata.is_empty() {
+        bail!("only a .safetensors or .onnx keeps metadata");
     }
 
     let mut weights = StateDict::read(&args.from)?;
     weights.metadata.extend(args.metadata);
     if let Some(to) = &args.to {
         weights.write(to)?;
-        check_written(&weights, to)?;
+        if target != Some(Form::Onnx) {
+            check_written(&weights, to)?;
+        }
     }
 
     let mut out = io::stdout().lock();
     report(&weights, &args.from, &mut out)?;
     if let Some((to, form)) = args.to.zip(target) {
-        if form != Form::Safetensors && !weights.metadata.is_empty() {
+        if !form.keeps_metadata() && !weights.metadata.is_empty() {
             writeln!(out, "metadata is left out: {form} keeps none")?;
         }
-        writeln!(out, "wrote {} ({form}); read again, every bit is the same", to.display())?;
+        let checked = match form {
+            Form::Onnx => "not read again, since this form is written only",
+            _ => "read again, every bit is the same",
+        };
+        writeln!(out, "wrote {} ({form}); {checked}", to.display())?;
     }
     Ok(())
 }

@@ -41,6 +41,18 @@ pub enum Error {
         known: &'static str,
     },
 
+    /// A file is of a form that is written and not read.
+    #[error(
+        "{} is {form}, which is written only: read the weights that it was made from",
+        path.display()
+    )]
+    WrittenOnly {
+        /// The file.
+        path: PathBuf,
+        /// `ONNX`.
+        form: &'static str,
+    },
+
     /// A file's tensors are not the model's: see the lists. The model was left as it was.
     #[error("{}", .0)]
     StateDict(Box<StateDictMismatch>),
@@ -133,15 +145,24 @@ pub struct StateDictMismatch {
 impl fmt::Display for StateDictMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} does not fit the model, which is unchanged", self.path.display())?;
-        for (title, names) in [("missing", &self.missing), ("unexpected", &self.unexpected)] {
-            if !names.is_empty() {
-                write!(f, "; {title}: {}", names.join(", "))?;
-            }
-        }
-        for (name, expected, got) in &self.unfit {
-            write!(f, "; {name}: expected {expected}, got {got}")?;
-        }
-        Ok(())
+        self.differences().iter().try_for_each(|difference| write!(f, "; {difference}"))
+    }
+}
+
+impl StateDictMismatch {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.missing.is_empty() && self.unexpected.is_empty() && self.unfit.is_empty()
+    }
+
+    /// The lists, as messages have them.
+    pub(crate) fn differences(&self) -> Vec<String> {
+        let lists = [("missing", &self.missing), ("unexpected", &self.unexpected)];
+        let lists = lists.into_iter().filter(|(_, names)| !names.is_empty());
+        let lists = lists.map(|(title, names)| format!("{title}: {}", names.join(", ")));
+        let unfit = self.unfit.iter();
+        let unfit =
+            unfit.map(|(name, expected, got)| format!("{name}: expected {expected}, got {got}"));
+        lists.chain(unfit).collect()
     }
 }
 

@@ -10,6 +10,7 @@ mod error;
 pub mod fused;
 mod model;
 mod one_image;
+mod protobuf;
 #[cfg(feature = "report")]
 mod report;
 mod train;

@@ -280,6 +280,22 @@ fn convert_takes_weights_through_every_form_and_back() {
 }
 
 #[test]
+fn convert_writes_onnx_and_says_that_it_is_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/weights/lenet.pt");
+    let to = folder.path().join("net.onnx");
+    let (output, out, err) =
+        run(example("convert").args([&golden, &to]).args(["--metadata", "seed=0"]));
+    assert!(output.status.success(), "{err}");
+    assert!(out.ends_with("(ONNX); not read again, since this form is written only\n"), "{out}");
+    assert!(out.contains("seed: 0") && !out.contains("left out"), "{out}");
+
+    let (output, _, err) = run(example("convert").arg(&to));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err.contains("net.onnx is ONNX, which is written only"), "{err}");
+}
+
+#[test]
 fn convert_says_what_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/weights");
@@ -295,7 +311,8 @@ fn convert_says_what_is_wrong() {
     };
     fails(&file, &file, "is both IN and OUT");
     fails(&file, &linked, "is both IN and OUT");
-    fails(&file, &folder.path().join("net.onnx"), "unknown form of weights (.onnx)");
+    fails(&file, &folder.path().join("net.tflite"), "unknown form of weights (.tflite)");
+    fails(&file, &folder.path().join("net.onnx"), "missing: con_sam.0.bias");
     fails(&folder.path().join("none.pt"), &folder.path().join("x.npz"), "No such file");
     fails(&golden.join("integers.pt"), &folder.path().join("x.npz"), "batches: dtype Long");
     fails(&file, &folder.path().join("no/net.npz"), "cannot write");

@@ -15,6 +15,8 @@ use safetensors::SafeTensors;
 
 #[path = "weights/damage.rs"]
 mod damage;
+#[path = "weights/onnx.rs"]
+mod onnx;
 #[path = "weights/pickles.rs"]
 mod pickles;
 #[path = "weights/zips.rs"]
@@ -411,7 +413,7 @@ fn nan_and_infinities_are_told_and_an_f64_beyond_f32_is_refused() {
 fn a_write_that_cannot_be_done_leaves_what_was_there() {
     let folder = tempfile::tempdir().unwrap();
     let vs = tiny_model();
-    for name in ["net", "net.onnx", "net.pt.bak", ".pt"] {
+    for name in ["net", "net.tflite", "net.pt.bak", ".pt"] {
         assert!(matches!(
             weights::save(&vs, folder.path().join(name)),
             Err(Error::UnknownForm { .. })

@@ -1,5 +1,5 @@
 use super::metrics::Metrics;
-use crate::{Error, Result, atomic_file};
+use crate::{Error, Result, atomic_file, protobuf::Message};
 use std::{
     fs::{self, File, OpenOptions},
     io::{Seek, SeekFrom, Write},
@@ -11,8 +11,7 @@ use std::{
 /// A TensorBoard event file. It grows by a record an epoch: a TensorBoard that is open goes on reading where it was, and
 /// would not see a file that is put in its place.
 ///
-/// Written by hand: the crate that does it, tensorboard-rs, has been given up, and brings a whole protobuf for three small
-/// messages.
+/// Written by hand: the crate that does it, tensorboard-rs, has been given up.
 #[derive(Debug)]
 pub(super) struct Events {
     path: PathBuf,
@@ -72,62 +71,29 @@ fn masked_crc(data: &[u8]) -> [u8; 4] {
     crc32c::crc32c(data).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes()
 }
 
-// The messages, in protobuf's encoding, with the numbers of `tensorboard/compat/proto/{event,summary}.proto`.
+// The messages, with the numbers of `tensorboard/compat/proto/{event,summary}.proto`.
 
 /// `Event { wall_time, file_version }`: what the file begins with.
 fn version(unix_time: f64) -> Vec<u8> {
-    [double(1, unix_time), message(3, b"brain.Event:2")].concat()
+    Message::default().double(1, unix_time).text(3, "brain.Event:2").into_bytes()
 }
 
 /// `Event { wall_time, step, summary }`, with a value for each scalar.
 fn scalars(metrics: &Metrics) -> Vec<u8> {
-    let values = metrics.scalars().flat_map(|(tag, value)| {
-        let value = [message(1, tag.as_bytes()), float(2, value as f32)].concat();
-        message(1, &value)
-    });
-    let summary: Vec<u8> = values.collect();
-    let step = [vec![key(2, 0)], varint(metrics.epoch as u64)].concat();
-    [double(1, metrics.unix_time), step, message(5, &summary)].concat()
-}
-
-/// A field's number and how it is encoded: 0 varint, 1 eight bytes, 2 length and bytes, 5 four bytes.
-fn key(field: u8, wire_type: u8) -> u8 {
-    field << 3 | wire_type
-}
-
-fn double(field: u8, value: f64) -> Vec<u8> {
-    [&[key(field, 1)][..], &value.to_le_bytes()].concat()
-}
-
-fn float(field: u8, value: f32) -> Vec<u8> {
-    [&[key(field, 5)][..], &value.to_le_bytes()].concat()
-}
-
-/// A message, or a string.
-fn message(field: u8, bytes: &[u8]) -> Vec<u8> {
-    [&[key(field, 2)][..], &varint(bytes.len() as u64), bytes].concat()
-}
-
-/// Seven bits a byte, the lowest first; the eighth says that more follow.
-fn varint(mut value: u64) -> Vec<u8> {
-    let mut bytes = vec![];
-    while value >= 0x80 {
-        bytes.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
-    bytes
+    let values = metrics.scalars();
+    let values = values.map(|(tag, value)| Message::default().text(1, tag).float(2, value as f32));
+    let summary = Message::default().messages(1, values);
+    let event = Message::default().double(1, metrics.unix_time).int(2, metrics.epoch as i64);
+    event.message(5, summary).into_bytes()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{masked_crc, varint};
+    use super::masked_crc;
 
-    /// The example of protobuf's documentation, and the checksum of an empty TFRecord's length, which is 0.
+    /// The checksum of an empty TFRecord's length, which is 0.
     #[test]
-    fn encodings_are_the_documented_ones() {
-        assert_eq!(varint(150), [0x96, 0x01]);
-        assert_eq!(varint(0), [0]);
+    fn the_checksum_is_the_documented_one() {
         assert_eq!(masked_crc(&[0; 8]), [0x29, 0x03, 0x98, 0x07]);
     }
 }

@@ -1,13 +1,13 @@
 use std::{fmt, path::Path};
 
-use super::{archive, npz, paddle, safetensors, torch};
+use super::{archive, npz, onnx, paddle, safetensors, torch};
 use crate::{Error, Result};
 
 /// The forms that weights are kept in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Form {
-    /// `.safetensors`, which every framework reads and which alone keeps metadata.
+    /// `.safetensors`, which every framework reads, with metadata.
     Safetensors,
     /// `.pt`, `.pth`, `.bin`: what `torch.save` writes.
     Torch,
@@ -15,10 +15,13 @@ pub enum Form {
     Npz,
     /// `.pdparams`: what `paddle.save` writes.
     Paddle,
+    /// `.onnx`: LeNet's graph and weights, with metadata, for onnxruntime and other runtimes. Written only.
+    Onnx,
 }
 
-/// What [`Error::UnknownForm`] lists.
-const KNOWN: &str = ".safetensors, .pt, .pth, .bin, .npz, .pdparams";
+/// What [`Error::UnknownForm`] lists for a file to read, and for one to write.
+const READ: &str = ".safetensors, .pt, .pth, .bin, .npz, .pdparams";
+const WRITTEN: &str = ".safetensors, .pt, .pth, .bin, .npz, .pdparams, .onnx";
 
 impl Form {
     /// The form that the extension of `path` stands for.
@@ -35,10 +38,11 @@ impl Form {
             Some("pt" | "pth" | "bin") => Ok(Form::Torch),
             Some("npz") => Ok(Form::Npz),
             Some("pdparams") => Ok(Form::Paddle),
+            Some("onnx") => Ok(Form::Onnx),
             other => Err(Error::UnknownForm {
                 path: path.to_owned(),
                 got: other.map_or("no extension".into(), |extension| format!(".{extension}")),
-                known: KNOWN,
+                known: WRITTEN,
             }),
         }
     }
@@ -59,9 +63,16 @@ impl Form {
             Some(Form::Paddle)
         } else if safetensors::has_header(bytes) {
             Some(Form::Safetensors)
+        } else if onnx::is_model(bytes) {
+            Some(Form::Onnx)
         } else {
             None
         }
+    }
+
+    /// Whether a file of this form says something about itself: see [`StateDict::metadata`](super::StateDict::metadata).
+    pub fn keeps_metadata(self) -> bool {
+        matches!(self, Form::Safetensors | Form::Onnx)
     }
 
     /// The [`Error::UnknownForm`] of a file that is of no form.
@@ -70,7 +81,7 @@ impl Form {
             None | Some([]) => "it is empty".into(),
             Some(start) => format!("it begins with \"{}\"", start.escape_ascii()),
         };
-        Error::UnknownForm { path: path.to_owned(), got, known: KNOWN }
+        Error::UnknownForm { path: path.to_owned(), got, known: READ }
     }
 
     /// The name that messages use.
@@ -80,6 +91,7 @@ impl Form {
             Form::Torch => "torch.save",
             Form::Npz => "npz",
             Form::Paddle => "paddle.save",
+            Form::Onnx => "ONNX",
         }
     }
 }

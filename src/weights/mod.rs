@@ -1,4 +1,4 @@
-//! Weights, whatever wrote them: safetensors, PyTorch, NumPy, PaddlePaddle.
+//! Weights, whatever wrote them: safetensors, PyTorch, NumPy, PaddlePaddle; and the whole network, as ONNX.
 //!
 //! [`load`] and [`save`] move the variables of a [`VarStore`] from and to a file; [`StateDict`] is what lies between, for
 //! those who want to look at a file's tensors first. On reading the form is told from the content, on writing from the
@@ -10,6 +10,7 @@
 //! | `torch.save` | `.pt` `.pth` `.bin` | `state_dict()`, alone or in a checkpoint; zip and legacy | for `torch.load(path, weights_only=True)` |
 //! | npz | `.npz` | `numpy.savez`, `numpy.savez_compressed` | for `numpy.load` |
 //! | `paddle.save` | `.pdparams` | `state_dict()`, alone or in a checkpoint | for `net.set_state_dict(paddle.load(path))` |
+//! | ONNX | `.onnx` | no | LeNet's graph with its weights, with metadata, for `onnxruntime.InferenceSession(path)` |
 //!
 //! Names and shapes are PyTorch's. A file is not trusted: a pickle is read as data and never run, and what is damaged,
 //! cut short or contradicts itself is an [`Error::Malformed`](crate::Error::Malformed) that says where.
@@ -35,6 +36,7 @@ mod fault;
 mod form;
 mod npy;
 mod npz;
+mod onnx;
 mod paddle;
 mod pickle;
 mod safetensors;
@@ -61,6 +63,7 @@ use crate::Result;
 ///
 /// - [`Error::Io`](crate::Error::Io): the file cannot be read;
 /// - [`Error::UnknownForm`](crate::Error::UnknownForm): it is of no form that is known;
+/// - [`Error::WrittenOnly`](crate::Error::WrittenOnly): it is ONNX;
 /// - [`Error::Malformed`](crate::Error::Malformed): it is damaged, or holds what is not weights;
 /// - [`Error::StateDict`](crate::Error::StateDict): its names or shapes are not those of `vs`; the error lists them;
 /// - [`Error::Torch`](crate::Error::Torch): the device cannot hold them.
@@ -77,8 +80,8 @@ pub fn load(vs: &mut VarStore, path: impl AsRef<Path>) -> Result<()> {
 ///
 /// [`Error::UnknownForm`](crate::Error::UnknownForm) for an extension that stands for no form,
 /// [`Error::Io`](crate::Error::Io) if the file cannot be written, [`Error::Invalid`](crate::Error::Invalid) for a variable
-/// that is not of a floating-point type or has a name that the form cannot hold, [`Error::Torch`](crate::Error::Torch) if one
-/// cannot be copied.
+/// that is not of a floating-point type or has a name that the form cannot hold, and for variables that are not a LeNet's where
+/// the form is ONNX, [`Error::Torch`](crate::Error::Torch) if one cannot be copied.
 pub fn save(vs: &VarStore, path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
     Form::of_path(path)?;

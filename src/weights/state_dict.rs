@@ -10,7 +10,7 @@ use tch::{Device, Kind, Tensor, nn::VarStore};
 use super::{
     Form, dtype,
     fault::{Fault, Parsed},
-    npz, paddle, safetensors,
+    npz, onnx, paddle, safetensors,
     seal::CHECKSUM,
     torch,
 };
@@ -38,8 +38,8 @@ use crate::{Error, Result, StateDictMismatch, atomic_file};
 /// ```
 #[derive(Debug, Default)]
 pub struct StateDict {
-    /// What the file says about itself, or is to say: what trained it, on what, how well. Of the forms that are written
-    /// only safetensors keeps it.
+    /// What the file says about itself, or is to say: what trained it, on what, how well. [`Form::keeps_metadata`] tells
+    /// which forms keep it.
     pub metadata: BTreeMap<String, String>,
     path: PathBuf,
     form: Option<Form>,
@@ -70,8 +70,8 @@ impl StateDict {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if it cannot be read, [`Error::UnknownForm`] if it is of no form that is known, [`Error::Malformed`] if
-    /// it is damaged or holds what is not weights.
+    /// [`Error::Io`] if it cannot be read, [`Error::UnknownForm`] if it is of no form that is known, [`Error::WrittenOnly`]
+    /// if it is ONNX, [`Error::Malformed`] if it is damaged or holds what is not weights.
     pub fn read(path: impl AsRef<Path>) -> Result<StateDict> {
         let path = path.as_ref();
         StateDict::read_whole(path).map(StateDict::without_optimizer)
@@ -87,7 +87,7 @@ impl StateDict {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownForm`] and [`Error::Malformed`], as there.
+    /// [`Error::UnknownForm`], [`Error::WrittenOnly`] and [`Error::Malformed`], as there.
     pub fn from_bytes(bytes: &[u8]) -> Result<StateDict> {
         StateDict::parse(bytes, Path::new(IN_MEMORY)).map(StateDict::without_optimizer)
     }
@@ -99,6 +99,9 @@ impl StateDict {
             Form::Torch => torch::read(bytes),
             Form::Npz => npz::read(bytes),
             Form::Paddle => paddle::read(bytes),
+            Form::Onnx => {
+                return Err(Error::WrittenOnly { path: path.to_owned(), form: form.name() });
+            }
         };
         let mut weights =
             parsed.map_err(|Fault(reason)| Error::malformed(path, form.name(), reason))?;
@@ -113,7 +116,7 @@ impl StateDict {
     /// # Errors
     ///
     /// [`Error::UnknownForm`] for an extension that stands for no form, [`Error::Io`] if the file cannot be written, and
-    /// [`Error::Invalid`] if a name is not fit for the form.
+    /// [`Error::Invalid`] if a name is not fit for the form, or for ONNX if it is not a LeNet's: it lists what differs.
     pub fn write(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let bytes = match Form::of_path(path)? {
@@ -121,9 +124,10 @@ impl StateDict {
             Form::Torch => torch::write(self),
             Form::Npz => npz::write(self),
             Form::Paddle => paddle::write(self),
+            Form::Onnx => onnx::write(self),
         };
         let bytes = bytes.map_err(|Fault(reason)| {
-            Error::invalid("state_dict", format!("names that {} can hold", path.display()), reason)
+            Error::invalid("state_dict", format!("what {} can hold", path.display()), reason)
         })?;
         atomic_file::write(path, &bytes)
     }
@@ -179,32 +183,21 @@ impl StateDict {
     pub fn load_into(&self, vs: &mut VarStore) -> Result<()> {
         let _guard = tch::no_grad_guard();
         let variables: BTreeMap<_, _> = vs.variables().into_iter().collect();
-        let mut mismatch =
-            StateDictMismatch { path: self.path.clone(), ..StateDictMismatch::default() };
-        let mut pairs = Vec::with_capacity(variables.len());
+        let shapes = variables.iter().map(|(name, variable)| (name.clone(), variable.size()));
+        let mut mismatch = self.mismatch(shapes);
         for (name, variable) in &variables {
-            let expected = variable.size();
-            match self.get(name) {
-                None => mismatch.missing.push(name.clone()),
-                Some(tensor) if tensor.size() != expected => {
-                    let shapes = (format!("{expected:?}"), format!("{:?}", tensor.size()));
-                    mismatch.unfit.push((name.clone(), shapes.0, shapes.1));
-                }
-                Some(_) if check_floating(variable).is_err() => {
-                    let expected = format!("{:?}", variable.f_kind()?);
-                    mismatch.unfit.push((name.clone(), expected, "a floating-point type".into()));
-                }
-                Some(tensor) => pairs.push((variable, tensor)),
+            if check_floating(variable).is_err() {
+                let expected = format!("{:?}", variable.f_kind()?);
+                mismatch.unfit.push((name.clone(), expected, "a floating-point type".into()));
             }
         }
-        mismatch.unexpected =
-            self.names().filter(|&name| !variables.contains_key(name)).map(String::from).collect();
-        if mismatch.missing.len() + mismatch.unexpected.len() + mismatch.unfit.len() > 0 {
+        if !mismatch.is_empty() {
             return Err(Error::StateDict(Box::new(mismatch)));
         }
 
-        let mut moved = Vec::with_capacity(pairs.len());
-        for (variable, tensor) in pairs {
+        let mut moved = Vec::with_capacity(variables.len());
+        for (name, tensor) in self.iter() {
+            let Some(variable) = variables.get(name) else { continue };
             let tensor = tensor.f_to_device(variable.device())?.f_to_kind(variable.f_kind()?)?;
             moved.push((variable, tensor));
         }
@@ -212,6 +205,29 @@ impl StateDict {
             variable.shallow_clone().f_copy_(&tensor)?;
         }
         Ok(())
+    }
+
+    /// How this differs from the `state_dict` of a model whose tensors have these names and shapes.
+    pub(super) fn mismatch(
+        &self,
+        expected: impl IntoIterator<Item = (String, Vec<i64>)>,
+    ) -> StateDictMismatch {
+        let expected: BTreeMap<_, _> = expected.into_iter().collect();
+        let mut mismatch =
+            StateDictMismatch { path: self.path.clone(), ..StateDictMismatch::default() };
+        for (name, expected) in &expected {
+            match self.get(name).map(Tensor::size) {
+                None => mismatch.missing.push(name.clone()),
+                Some(got) if got != *expected => {
+                    let shapes = (format!("{expected:?}"), format!("{got:?}"));
+                    mismatch.unfit.push((name.clone(), shapes.0, shapes.1));
+                }
+                Some(_) => {}
+            }
+        }
+        let unexpected = self.names().filter(|&name| !expected.contains_key(name));
+        mismatch.unexpected = unexpected.map(String::from).collect();
+        mismatch
     }
 
     /// The form of the file that was read; `None` for the variables of a model.

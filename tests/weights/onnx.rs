@@ -1,0 +1,262 @@
+//! ONNX: what is written, read here by a reader of its own; and by onnxruntime, with `scripts/check-onnx`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env, fs,
+    path::Path,
+    process::Command,
+};
+
+use lenet::{
+    Error, LeNet, Mnist, TrainConfig, Trainer,
+    tch::{self, Device, Kind, Tensor, nn, nn::Module, no_grad},
+    weights::{self, Form, StateDict},
+};
+
+use super::{bits, golden, tiny_model};
+
+/// A message's fields: number and value, in the order of the file.
+struct Fields<'a>(Vec<(u64, Value<'a>)>);
+
+#[derive(Debug, PartialEq)]
+enum Value<'a> {
+    Int(u64),
+    Bytes(&'a [u8]),
+}
+
+impl<'a> Fields<'a> {
+    fn parse(mut bytes: &'a [u8]) -> Fields<'a> {
+        let mut fields = vec![];
+        while !bytes.is_empty() {
+            let key = varint(&mut bytes);
+            let value = match (key & 7, varint(&mut bytes)) {
+                (0, value) => Value::Int(value),
+                (2, length) => Value::Bytes(bytes.split_off(..length as usize).unwrap()),
+                (other, _) => panic!("wire type {other}"),
+            };
+            fields.push((key >> 3, value));
+        }
+        Fields(fields)
+    }
+
+    fn ints(&self, field: u64) -> Vec<u64> {
+        let values = self.0.iter().filter(|(number, _)| *number == field);
+        values
+            .map(|(_, value)| match value {
+                Value::Int(value) => *value,
+                other => panic!("field {field} is {other:?}"),
+            })
+            .collect()
+    }
+
+    fn bytes(&self, field: u64) -> Vec<&'a [u8]> {
+        let values = self.0.iter().filter(|(number, _)| *number == field);
+        values
+            .map(|(_, value)| match value {
+                Value::Bytes(value) => *value,
+                other => panic!("field {field} is {other:?}"),
+            })
+            .collect()
+    }
+
+    fn texts(&self, field: u64) -> Vec<&'a str> {
+        self.bytes(field).into_iter().map(|bytes| str::from_utf8(bytes).unwrap()).collect()
+    }
+
+    fn messages(&self, field: u64) -> Vec<Fields<'a>> {
+        self.bytes(field).into_iter().map(Fields::parse).collect()
+    }
+
+    /// The message that is there once.
+    fn message(&self, field: u64) -> Fields<'a> {
+        let [message] = &self.bytes(field)[..] else { panic!("field {field} is not there once") };
+        Fields::parse(message)
+    }
+}
+
+fn varint(bytes: &mut &[u8]) -> u64 {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let byte = *bytes.split_off_first().unwrap();
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return value;
+        }
+    }
+    panic!("a varint that does not end");
+}
+
+/// A LeNet, some of whose values a careless copy would change.
+fn awkward_lenet() -> nn::VarStore {
+    let vs = nn::VarStore::new(Device::Cpu);
+    LeNet::new(&vs.root());
+    let patterns = [0x8000_0000, 1, 0x7f7f_ffff, 0xff80_0000, 0x7fc0_1234, 0x3f80_0001];
+    let values = Tensor::from_slice(&patterns.map(f32::from_bits));
+    no_grad(|| vs.variables()["con_sam.2.weight"].shallow_clone().copy_(&values));
+    vs
+}
+
+#[test]
+fn every_bit_of_every_weight_is_in_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.ONNX");
+    let vs = awkward_lenet();
+    weights::save(&vs, &path).unwrap();
+    let file = fs::read(&path).unwrap();
+    let graph = Fields::parse(&file).message(7);
+
+    let weights = StateDict::from_var_store(&vs).unwrap();
+    let initializers = graph.messages(5);
+    let names: Vec<_> = initializers.iter().flat_map(|tensor| tensor.texts(8)).collect();
+    assert_eq!(names, weights.names().collect::<Vec<_>>());
+    for (tensor, (name, expected)) in initializers.iter().zip(weights.iter()) {
+        assert_eq!(tensor.ints(2), [1], "{name} is not of floats");
+        let mut shape: Vec<_> = expected.size().iter().map(|&size| size as u64).collect();
+        if name.starts_with("con_sam.2.") || name.starts_with("con_sam.6.") {
+            shape.extend([1, 1]);
+        }
+        assert_eq!(tensor.ints(1), shape, "{name}");
+        let values = tensor.bytes(9)[0].as_chunks().0.iter().map(|&b| u32::from_le_bytes(b));
+        assert_eq!(values.collect::<Vec<_>>(), bits(expected), "{name}");
+    }
+
+    weights::save(&vs, &path).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), file, "equal weights, another file");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "a temporary file was left");
+}
+
+#[test]
+fn the_graph_is_lenets_from_images_to_logits() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.onnx");
+    weights::save(&awkward_lenet(), &path).unwrap();
+    let file = fs::read(&path).unwrap();
+    let model = Fields::parse(&file);
+    assert_eq!(model.ints(1), [8], "ir_version");
+    assert_eq!(model.texts(2), ["lenet"]);
+    assert_eq!(model.texts(3), [env!("CARGO_PKG_VERSION")]);
+    assert!(model.texts(6)[0].contains("[n, 1, 32, 32]"));
+    assert_eq!(model.message(8).ints(2), [17], "opset");
+
+    let graph = model.message(7);
+    let shape = |field| {
+        let value = graph.message(field);
+        let tensor = value.message(2).message(1);
+        assert_eq!(tensor.ints(1), [1], "not floats");
+        let sizes = tensor.message(2).messages(1);
+        let sizes = sizes.iter().map(|size| match size.texts(2)[..] {
+            [batch] => batch.to_owned(),
+            _ => size.ints(1)[0].to_string(),
+        });
+        (value.texts(1)[0].to_owned(), sizes.collect::<Vec<_>>().join(" "))
+    };
+    assert_eq!(shape(11), ("images".into(), "n 1 32 32".into()));
+    assert_eq!(shape(12), ("logits".into(), "n 10".into()));
+
+    // Each node takes what the one before gives, then weights, of which none is left over.
+    let nodes = graph.messages(1);
+    let operators: Vec<_> = nodes.iter().flat_map(|node| node.texts(4)).collect();
+    let layer = ["Conv", "Tanh", "AveragePool", "Mul", "Add", "Tanh"];
+    let last = ["Conv", "Tanh", "Flatten", "Gemm", "Tanh", "Gemm"];
+    assert_eq!(operators, [layer, layer, last].concat());
+    let mut unused: BTreeSet<_> = graph.messages(5).iter().flat_map(|t| t.texts(8)).collect();
+    let mut value = "images";
+    for node in &nodes {
+        let inputs = node.texts(1);
+        assert_eq!(inputs[0], value);
+        assert!(inputs[1..].iter().all(|weight| unused.remove(weight)), "{inputs:?}");
+        value = node.texts(2)[0];
+    }
+    assert_eq!((value, unused.len()), ("logits", 0));
+}
+
+#[test]
+fn metadata_stays_but_for_a_checkpoints_checksum() {
+    let folder = tempfile::tempdir().unwrap();
+    let [checkpoint, path] = ["run.safetensors", "net.onnx"].map(|name| folder.path().join(name));
+    let config = TrainConfig { device: Device::Cpu, ..TrainConfig::pytorch() };
+    Trainer::new(config).unwrap().save_checkpoint(&checkpoint).unwrap();
+    let weights = StateDict::read(&checkpoint).unwrap().with_metadata("gürteltier", "½ \"\n");
+    weights.write(&path).unwrap();
+
+    let file = fs::read(&path).unwrap();
+    let entries = Fields::parse(&file).messages(14);
+    let written = entries.iter().map(|entry| (entry.texts(1)[0].into(), entry.texts(2)[0].into()));
+    let mut expected = weights.metadata.clone();
+    assert!(expected.remove("lenet.sha256").is_some());
+    assert_eq!(written.collect::<BTreeMap<String, String>>(), expected);
+    assert!(expected.contains_key("lenet.checkpoint") && expected.contains_key("gürteltier"));
+}
+
+#[test]
+fn what_is_no_lenet_is_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.onnx");
+    fs::write(&path, "what was there").unwrap();
+    let refusal = |vs: &nn::VarStore| match weights::save(vs, &path) {
+        Err(error @ Error::Invalid { .. }) => error.to_string(),
+        other => panic!("{other:?}"),
+    };
+    let message = refusal(&tiny_model());
+    for part in ["net.onnx", "missing: con_sam.0.bias, con_sam.0.weight", "unexpected: conv.weight"]
+    {
+        assert!(message.contains(part), "{message}");
+    }
+
+    // One shape of 14.
+    let vs = awkward_lenet();
+    vs.variables()["fc.2.weight"]
+        .shallow_clone()
+        .set_data(&Tensor::zeros([84, 10], (Kind::Float, Device::Cpu)));
+    let message = refusal(&vs);
+    assert!(message.ends_with(": fc.2.weight: expected [10, 84], got [84, 10]"), "{message}");
+
+    assert_eq!(fs::read(&path).unwrap(), b"what was there");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn reading_says_that_it_is_written_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.pt");
+    let onnx = folder.path().join("net.onnx");
+    let mut vs = awkward_lenet();
+    weights::save(&vs, &onnx).unwrap();
+    fs::rename(onnx, &path).unwrap();
+    let error = weights::load(&mut vs, &path).unwrap_err();
+    assert!(matches!(error, Error::WrittenOnly { form: "ONNX", .. }), "{error}");
+    // What torch.onnx.export's files begin with.
+    assert_eq!(Form::of_bytes(b"\x08\x08\x12\x07pytorch"), Some(Form::Onnx));
+    assert_eq!(Form::of_bytes(b"\x08\x08"), None);
+}
+
+/// Writes models, images and this crate's logits, which `tests/weights/run_onnx.py` compares with onnxruntime's.
+#[test]
+#[ignore = "needs onnxruntime: scripts/check-onnx"]
+fn onnxruntime_gives_the_same_logits() {
+    tch::set_num_threads(1); // as the other tests
+    let python = env::var_os("LENET_ONNX_PYTHON").unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::tempdir().unwrap();
+    let images = Mnist::open(root.join("data/mnist")).unwrap().test.first(64).images();
+    images.write_npy(folder.path().join("images.npy")).unwrap();
+    for (name, file) in
+        [("lenet", golden("weights/lenet.pt")), ("mnist", root.join("weights/mnist.safetensors"))]
+    {
+        let weights = StateDict::read(file).unwrap();
+        weights.write(folder.path().join(name).with_extension("onnx")).unwrap();
+        let mut vs = nn::VarStore::new(Device::Cpu);
+        let net = LeNet::new(&vs.root());
+        weights.load_into(&mut vs).unwrap();
+        for n in [1, 64] {
+            let batches = images.split(n, 0);
+            let logits: Vec<_> =
+                no_grad(|| batches.iter().map(|batch| net.forward(batch)).collect());
+            let logits = Tensor::cat(&logits, 0);
+            logits.write_npy(folder.path().join(format!("{name}-{n}.npy"))).unwrap();
+        }
+    }
+    let script = root.join("tests/weights/run_onnx.py");
+    let status = Command::new(python).arg(script).arg(folder.path()).status().unwrap();
+    assert!(status.success(), "see above");
+}

@@ -27,7 +27,7 @@ pub use model::{
     conv_parameters, linear_parameters, pool_output_size, summary,
 };
 #[cfg(feature = "report")]
-pub use report::{EpochRecord, Report};
+pub use report::{EpochRecord, Explanation, Report};
 pub use tch;
 pub use train::{
     Adam, AdamW, AnnealStrategy, BatchStats, Best, Checkpoints, EpochStats, Evaluation, Mistake,

@@ -11,7 +11,7 @@ pub struct Prediction {
 
 impl Prediction {
     /// The softmax of ten logits.
-    pub(super) fn from_logits(logits: [f32; 10]) -> Prediction {
+    pub(crate) fn from_logits(logits: [f32; 10]) -> Prediction {
         let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let powers = logits.map(|logit| (logit - largest).exp());
         let sum: f32 = powers.iter().sum();

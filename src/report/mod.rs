@@ -4,6 +4,7 @@ mod canvas;
 mod confusion;
 mod curves;
 mod events;
+mod explanation;
 mod filters;
 mod metrics;
 mod page;
@@ -13,5 +14,6 @@ mod record;
 mod report;
 mod sheet;
 
+pub use explanation::Explanation;
 pub use record::EpochRecord;
 pub use report::Report;

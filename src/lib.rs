@@ -3,6 +3,7 @@
 #![deny(unsafe_code)]
 
 mod atomic_file;
+mod classifier;
 mod data;
 mod engine;
 mod error;
@@ -16,6 +17,7 @@ mod report;
 mod train;
 pub mod weights;
 
+pub use classifier::{Classifier, Prediction, Prepared};
 pub use data::{Dataset, Distortion, Fit, Idx, Mnist};
 #[cfg(feature = "download")]
 pub use data::{Download, DownloadProgress};
@@ -28,7 +30,7 @@ pub use model::{
     codes, conv_output_size, conv_parameters, linear_parameters, pool_output_size, summary,
 };
 #[cfg(feature = "report")]
-pub use report::{EpochRecord, LeNet1998Pictures, Report};
+pub use report::{EpochRecord, Explanation, LeNet1998Pictures, Report};
 pub use tch;
 pub use train::{
     Adam, AdamW, AnnealStrategy, BatchStats, Best, Checkpoints, EarlyEstimates, EpochStats,

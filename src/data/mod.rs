@@ -18,3 +18,4 @@ pub(crate) use draws::Draws;
 pub use fit::Fit;
 pub use idx::Idx;
 pub use mnist::Mnist;
+pub(crate) use resize::{FROM as MNIST_SIDE, TO as INPUT_SIDE, resize};

@@ -5,6 +5,7 @@ mod codes;
 mod confusion;
 mod curves;
 mod events;
+mod explanation;
 mod filters;
 mod lenet_1998;
 mod metrics;
@@ -15,6 +16,7 @@ mod record;
 mod report;
 mod sheet;
 
+pub use explanation::Explanation;
 pub use lenet_1998::LeNet1998Pictures;
 pub use record::EpochRecord;
 pub use report::Report;

@@ -1,0 +1,156 @@
+//! Reads the digits in images.
+//!
+//!     cargo run --release --example predict -- examples/images
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use lenet::{
+    Classifier, Explanation, Prediction, Prepared,
+    image::{self, DynamicImage, ImageDecoder, ImageReader},
+};
+use std::{
+    fs,
+    io::{self, Cursor, ErrorKind, Read, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+/// Read the digits in images.
+///
+/// Of each image one line is printed: its name, the digit, and the most probable digits with their probabilities. An image
+/// holds one digit, dark on light or light on dark, of any size: PNG, JPEG, BMP or PNM, told from the content.
+///
+/// Exit codes: 0 every image was read; 1 some could not be, or the weights could not: see stderr; 2 wrong usage.
+#[derive(Parser)]
+struct Args {
+    /// Images, folders of images (not their subfolders), or - for an image on standard input
+    #[arg(value_name = "IMAGE", required = true)]
+    images: Vec<PathBuf>,
+    /// Weights of any form [default: those that come with the crate]
+    #[arg(long, value_name = "PATH")]
+    weights: Option<PathBuf>,
+    /// How many digits to print, the most probable first
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=10))]
+    top: u8,
+    /// Print a JSON object a line: image, digit, probabilities (of 0 to 9), or image and error
+    #[arg(long)]
+    json: bool,
+    /// Draw what the network saw, and what each of its layers made of it; of one image
+    #[arg(long, value_name = "OUT.png")]
+    explain: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        // Whoever reads our output has had enough of it: `predict images | head -1`.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            note(format_args!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether all images were read.
+fn run(args: &Args) -> Result<bool> {
+    let classifier = match &args.weights {
+        Some(path) => Classifier::open(path)?,
+        None => Classifier::pretrained()?,
+    };
+    let mut paths = vec![];
+    for path in &args.images {
+        if path.is_dir() { paths.extend(images_in(path)?) } else { paths.push(path.clone()) }
+    }
+    if args.explain.is_some() && paths.len() != 1 {
+        bail!("--explain draws one image; there are {}", paths.len());
+    }
+
+    let mut out = io::stdout().lock();
+    let mut all = true;
+    for path in paths {
+        let read = open(&path).and_then(|image| {
+            let prepared = Prepared::new(&image)?;
+            if let Some(to) = &args.explain {
+                Explanation::new(&classifier, &prepared)?.save(to)?;
+            }
+            Ok(classifier.classify_prepared(&prepared)?)
+        });
+        all &= read.is_ok();
+        match (read, args.json) {
+            (Ok(prediction), true) => writeln!(out, "{}", json(&path, &prediction))?,
+            (Ok(prediction), false) => writeln!(out, "{}", line(&path, &prediction, args.top))?,
+            (Err(error), true) => {
+                let error = format!("{error:#}");
+                let object = serde_json::json!({ "image": path.to_string_lossy(), "error": error });
+                writeln!(out, "{object}")?;
+            }
+            (Err(error), false) => note(format_args!("{}: {error:#}", path.display())),
+        }
+    }
+    Ok(all)
+}
+
+fn line(path: &Path, prediction: &Prediction, top: u8) -> String {
+    let ranked = prediction.ranked().into_iter().take(top.into());
+    let ranked = ranked.map(|(digit, p)| format!("{digit} {:.1} %", 100.0 * p)).collect::<Vec<_>>();
+    format!("{}: {} ({})", path.display(), prediction.digit, ranked.join(", "))
+}
+
+fn json(path: &Path, prediction: &Prediction) -> serde_json::Value {
+    serde_json::json!({
+        "image": path.to_string_lossy(),
+        "digit": prediction.digit,
+        "probabilities": prediction.probabilities,
+    })
+}
+
+/// A folder's images, by name.
+fn images_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut paths = vec![];
+    let entries =
+        fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    for entry in entries {
+        let path = entry.with_context(|| format!("cannot read {}", folder.display()))?.path();
+        if path.is_file() && image::ImageFormat::from_path(&path).is_ok() {
+            paths.push(path);
+        }
+    }
+    if paths.is_empty() {
+        bail!("{}: no images in this folder", folder.display());
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// The image, the right way up: a camera notes how it was held.
+fn open(path: &Path) -> Result<DynamicImage> {
+    let mut bytes = vec![];
+    if path == Path::new("-") {
+        io::stdin().take(MOST_BYTES).read_to_end(&mut bytes)?;
+    } else {
+        fs::File::open(path)?.take(MOST_BYTES).read_to_end(&mut bytes)?;
+    }
+    let mut decoder = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?.into_decoder()?;
+    let orientation = decoder.orientation()?;
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > Prepared::MAX_PIXELS {
+        bail!("{width}x{height} are more than {} pixels", Prepared::MAX_PIXELS);
+    }
+    let mut image = DynamicImage::from_decoder(decoder)?;
+    image.apply_orientation(orientation);
+    Ok(image)
+}
+
+/// As many as the largest image takes uncompressed: what has no end, such as a device, is cut off.
+const MOST_BYTES: u64 = 4 * Prepared::MAX_PIXELS;
+
+/// A line on stderr, which may be closed.
+fn note(line: std::fmt::Arguments) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+}

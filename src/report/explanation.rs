@@ -1,0 +1,256 @@
+use super::{
+    canvas::{self, Canvas, Drawn, Picture, bold, draw_scale, text},
+    palette::{BLUE, EMPTY, GRID, INK, MUTED, diverging},
+};
+use crate::{Classifier, Error, Prediction, Prepared, Result, Stage, atomic_file};
+use image::GrayImage;
+use plotters::{prelude::*, style::text_anchor::HPos};
+use std::path::Path;
+
+/// A picture of what the network makes of an image: the prepared image and every layer's maps, in the order of the paper's
+/// figure, with the probabilities at its end.
+///
+/// ```
+/// use lenet::{Classifier, Explanation, Prepared, image};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # std::env::set_current_dir(env!("CARGO_MANIFEST_DIR"))?;
+/// let classifier = Classifier::pretrained()?;
+/// let prepared = Prepared::new(&image::open("examples/images/3-marker.png")?)?;
+/// let explanation = Explanation::new(&classifier, &prepared)?;
+/// assert_eq!(explanation.prediction().digit, 3);
+/// # let folder = tempfile::tempdir()?;
+/// # std::env::set_current_dir(&folder)?;
+/// explanation.save("three.png")?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Explanation {
+    input: GrayImage,
+    layers: Vec<Layer>,
+    prediction: Prediction,
+}
+
+/// What one layer gave.
+#[derive(Debug)]
+struct Layer {
+    name: &'static str,
+    values: Vec<f32>,
+    look: Look,
+}
+
+/// How a layer's values are laid out. A layer of single units is one map.
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    /// Side by side, and one under the other.
+    maps: [i32; 2],
+    /// Of each map, across and down.
+    cells: [i32; 2],
+    /// Of each cell.
+    size: i32,
+    shape: &'static str,
+    parameters: &'static str,
+}
+
+/// The layers but the last, as the paper's figure has them; F6 in 7x12, as its output units' bitmaps are.
+const LOOKS: [(&str, Look); 6] = [
+    (
+        "C1",
+        Look { maps: [2, 3], cells: [28, 28], size: 8, shape: "6@28\u{d7}28", parameters: "156" },
+    ),
+    (
+        "S2",
+        Look { maps: [2, 3], cells: [14, 14], size: 12, shape: "6@14\u{d7}14", parameters: "12" },
+    ),
+    (
+        "C3",
+        Look {
+            maps: [4, 4],
+            cells: [10, 10],
+            size: 14,
+            shape: "16@10\u{d7}10",
+            parameters: "2,416",
+        },
+    ),
+    ("S4", Look { maps: [4, 4], cells: [5, 5], size: 20, shape: "16@5\u{d7}5", parameters: "32" }),
+    ("C5", Look { maps: [1, 1], cells: [8, 15], size: 44, shape: "120", parameters: "48,120" }),
+    ("F6", Look { maps: [1, 1], cells: [7, 12], size: 48, shape: "84", parameters: "10,164" }),
+];
+
+const INPUT_PIXEL: i32 = 15;
+const MAP_GAP: i32 = 18;
+const MARGIN: i32 = 70;
+const LAYER_GAP: i32 = 90;
+/// Over each layer, for its name, shape and number of parameters.
+const HEADING: i32 = 210;
+const HIGHEST: i32 = 3 * 28 * 8 + 2 * MAP_GAP;
+const LEGEND_HEIGHT: i32 = 190;
+const ROW: i32 = 66;
+const BAR: i32 = 330;
+const OUTPUT_WIDTH: i32 = 60 + BAR + 190;
+
+impl Look {
+    fn extent(self) -> [i32; 2] {
+        [0, 1].map(|i| self.maps[i] * (self.cells[i] * self.size + MAP_GAP) - MAP_GAP)
+    }
+}
+
+impl Explanation {
+    /// Of what `classifier` makes of `image`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Torch`], where libtorch does not work.
+    pub fn new(classifier: &Classifier, image: &Prepared) -> Result<Explanation> {
+        let values =
+            |stage: &Stage| -> Result<Vec<f32>> { Ok(stage.output.f_reshape([-1])?.try_into()?) };
+        let stages = classifier.stages(image)?;
+        let mut layers = vec![];
+        for (stage, (name, look)) in stages.iter().zip(LOOKS) {
+            layers.push(Layer { name, values: values(stage)?, look });
+        }
+        let logits = stages.last().map(values).transpose()?.unwrap_or_default();
+        let logits = <[f32; 10]>::try_from(logits)
+            .map_err(|logits| Error::invalid("output", "10 logits", logits.len().to_string()))?;
+        let prediction = Prediction::from_logits(logits);
+        Ok(Explanation { input: image.input().clone(), layers, prediction })
+    }
+
+    /// What is read in the image.
+    pub fn prediction(&self) -> &Prediction {
+        &self.prediction
+    }
+
+    /// Writes the picture, a PNG.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] where it cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        atomic_file::write(path, &canvas::png(self, path)?)
+    }
+}
+
+impl Picture for Explanation {
+    fn title(&self) -> String {
+        let [(digit, probability), ..] = self.prediction.ranked();
+        format!("Read as {digit} ({:.1} %)", probability * 100.0)
+    }
+
+    fn description(&self) -> String {
+        format!("{}: the image and every layer's output", self.title())
+    }
+
+    fn size(&self) -> (u32, u32) {
+        let layers: i32 = LOOKS.iter().map(|(_, look)| look.extent()[0] + LAYER_GAP).sum();
+        let width = 2 * MARGIN + 32 * INPUT_PIXEL + LAYER_GAP + layers + OUTPUT_WIDTH;
+        (width as u32, (HEADING + HIGHEST + LEGEND_HEIGHT) as u32)
+    }
+
+    fn draw<B: DrawingBackend>(&self, canvas: &Canvas<B>) -> Drawn<B> {
+        let mut left = MARGIN;
+        let side = 32 * INPUT_PIXEL;
+        heading(canvas, left + side / 2, ["input", "32\u{d7}32", ""])?;
+        let top = HEADING + (HIGHEST - side) / 2;
+        for (x, y, ink) in self.input.enumerate_pixels() {
+            let [x, y] = [left + x as i32 * INPUT_PIXEL, top + y as i32 * INPUT_PIXEL];
+            let colour = RGBColor(ink.0[0], ink.0[0], ink.0[0]);
+            square(canvas, (x, y), INPUT_PIXEL, colour)?;
+        }
+        left += side + LAYER_GAP;
+
+        for layer in &self.layers {
+            let [width, height] = layer.look.extent();
+            let parameters = format!("{} parameters", layer.look.parameters);
+            heading(canvas, left + width / 2, [layer.name, layer.look.shape, &parameters])?;
+            layer.draw(canvas, (left, HEADING + (HIGHEST - height) / 2))?;
+            left += width + LAYER_GAP;
+        }
+
+        heading(canvas, left + OUTPUT_WIDTH / 2, ["output", "10", "850 parameters"])?;
+        self.draw_output(canvas, (left, HEADING + (HIGHEST - 10 * ROW) / 2))?;
+        self.draw_legend(canvas)
+    }
+}
+
+impl Explanation {
+    fn draw_output<B: DrawingBackend>(
+        &self,
+        canvas: &Canvas<B>,
+        (left, top): (i32, i32),
+    ) -> Drawn<B> {
+        for (digit, &probability) in self.prediction.probabilities.iter().enumerate() {
+            let middle = top + digit as i32 * ROW + ROW / 2;
+            let best = digit == usize::from(self.prediction.digit);
+            let style = |anchor| match best {
+                true => bold(50, INK, anchor),
+                false => text(50, MUTED, anchor),
+            };
+            canvas.draw_text(&digit.to_string(), &style(HPos::Left), (left, middle))?;
+            let (bar, half) = (left + 60, ROW / 2 - 10);
+            let full = [(bar, middle - half), (bar + BAR, middle + half)];
+            canvas.draw(&Rectangle::new(full, EMPTY.filled()))?;
+            let length = (BAR as f32 * probability).round() as i32;
+            if length > 0 {
+                let corners = [(bar, middle - half), (bar + length, middle + half)];
+                canvas.draw(&Rectangle::new(corners, BLUE.filled()))?;
+            }
+            let share = format!("{:.1} %", probability * 100.0);
+            canvas.draw_text(&share, &style(HPos::Right), (left + OUTPUT_WIDTH, middle))?;
+        }
+        Ok(())
+    }
+
+    fn draw_legend<B: DrawingBackend>(&self, canvas: &Canvas<B>) -> Drawn<B> {
+        let (left, width) = (MARGIN + 32 * INPUT_PIXEL + LAYER_GAP, 900);
+        let top = HEADING + HIGHEST + 60;
+        draw_scale(canvas, (left, top), (width, 36), |share| diverging(2.0 * share - 1.0))?;
+        for (x, words, anchor) in [
+            (left, "\u{2212}1", HPos::Left),
+            (left + width / 2, "0", HPos::Center),
+            (left + width, "1", HPos::Right),
+        ] {
+            canvas.draw_text(&words, &text(46, MUTED, anchor), (x, top + 72))?;
+        }
+        let words = "what each unit of C1 to F6 gives, after its tanh";
+        canvas.draw_text(&words, &text(46, MUTED, HPos::Left), (left + width + 50, top + 18))
+    }
+}
+
+impl Layer {
+    fn draw<B: DrawingBackend>(&self, canvas: &Canvas<B>, (left, top): (i32, i32)) -> Drawn<B> {
+        let Look { maps, cells, size, .. } = self.look;
+        let [width, height] = cells.map(|cells| cells * size);
+        for (i, map) in self.values.chunks((cells[0] * cells[1]) as usize).enumerate() {
+            let [column, row] = [i as i32 % maps[0], i as i32 / maps[0]];
+            let [left, top] = [left + column * (width + MAP_GAP), top + row * (height + MAP_GAP)];
+            for (j, &value) in map.iter().enumerate() {
+                let [x, y] = [j as i32 % cells[0], j as i32 / cells[0]];
+                let place = (left + x * size, top + y * size);
+                square(canvas, place, size, diverging(value.into()))?;
+            }
+            let frame = [(left - 2, top - 2), (left + width + 1, top + height + 1)];
+            canvas.draw(&Rectangle::new(frame, GRID.stroke_width(3)))?;
+        }
+        Ok(())
+    }
+}
+
+fn heading<B: DrawingBackend>(canvas: &Canvas<B>, middle: i32, lines: [&str; 3]) -> Drawn<B> {
+    let [name, shape, parameters] = lines;
+    canvas.draw_text(name, &bold(60, INK, HPos::Center), (middle, 40))?;
+    canvas.draw_text(shape, &text(46, INK, HPos::Center), (middle, 98))?;
+    canvas.draw_text(parameters, &text(40, MUTED, HPos::Center), (middle, 150))
+}
+
+fn square<B: DrawingBackend>(
+    canvas: &Canvas<B>,
+    (x, y): (i32, i32),
+    size: i32,
+    colour: RGBColor,
+) -> Drawn<B> {
+    // The rectangles' last pixels are theirs too.
+    canvas.draw(&Rectangle::new([(x, y), (x + size - 1, y + size - 1)], colour.filled()))
+}

@@ -64,7 +64,9 @@ fn run(args: Args) -> Result<()> {
 async fn listen(address: SocketAddr) -> Result<TcpListener> {
     match TcpListener::bind(address).await {
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
-            bail!("{address} is taken: choose another port with --port N, or any free one with --port 0")
+            bail!(
+                "{address} is taken: choose another port with --port N, or any free one with --port 0"
+            )
         }
         listener => listener.with_context(|| format!("cannot listen on {address}")),
     }

@@ -7,12 +7,12 @@ const ink = paper.getContext("2d");
 // How each stage is laid out, at two pixels of canvas a pixel of screen: maps a row, pixels of canvas a unit, and between maps.
 const LAYOUT = {
   input: { columns: 1, unit: 8, gap: 0, does: "" },
-  C1: { columns: 2, unit: 4, gap: 8, does: "convolution 5×5, tanh" },
-  S2: { columns: 2, unit: 8, gap: 8, does: "sub-sampling 2×2, tanh" },
-  C3: { columns: 4, unit: 8, gap: 8, does: "convolution 5×5, tanh" },
-  S4: { columns: 4, unit: 16, gap: 8, does: "sub-sampling 2×2, tanh" },
-  C5: { columns: 8, unit: 20, gap: 2, does: "convolution 5×5, tanh" },
-  F6: { columns: 7, unit: 26, gap: 2, does: "full connection, tanh" },
+  C1: { columns: 2, unit: 4, gap: 8, does: "convolution 5×5", tanh: true },
+  S2: { columns: 2, unit: 8, gap: 8, does: "sub-sampling 2×2", tanh: true },
+  C3: { columns: 4, unit: 8, gap: 8, does: "convolution 5×5", tanh: true },
+  S4: { columns: 4, unit: 16, gap: 8, does: "sub-sampling 2×2", tanh: true },
+  C5: { columns: 8, unit: 20, gap: 2, does: "convolution 5×5", tanh: true },
+  F6: { columns: 7, unit: 26, gap: 2, does: "full connection", tanh: true },
   output: { columns: 1, unit: 34, gap: 2, does: "full connection" },
 };
 const SAMPLES = 48;
@@ -230,7 +230,7 @@ const stages = blank.map((stage) => {
 
 function paintStages() {
   (answer?.stages ?? blank).forEach((stage, i) => {
-    const { columns, unit, gap, does } = LAYOUT[stage.name];
+    const { columns, unit, gap, does, tanh } = LAYOUT[stage.name];
     const [maps, height, width] = stage.shape.length === 3 ? stage.shape : [...stage.shape, 1, 1];
     const size = stage.shape.length === 3 ? `${maps}@${height}×${width}` : `${maps} units`;
     const canvas = stages[i];
@@ -244,9 +244,10 @@ function paintStages() {
     const values = stage.values ? decode(stage.values.bytes) : new Uint8Array(maps * width * height).fill(128);
     for (let map = 0; map < maps; map++) {
       const part = values.subarray(map * width * height, (map + 1) * width * height);
+      const colour = does ? colours.signed : (byte) => colours.inked(2 * Math.max(byte - 128, 0));
       const left = (map % columns) * (width * unit + gap) + digits;
       const top = Math.floor(map / columns) * (height * unit + gap);
-      context.drawImage(pixels(part, width, height, colours.signed), left, top, width * unit, height * unit);
+      context.drawImage(pixels(part, width, height, colour), left, top, width * unit, height * unit);
     }
     if (digits) {
       context.fillStyle = colours.muted;
@@ -256,9 +257,10 @@ function paintStages() {
     }
     const kind = stage.shape.length === 3 ? `${maps} ${maps === 1 ? "map" : "maps"} of ${height} by ${width}` : size;
     canvas.setAttribute("aria-label", answer ? `${stage.name}: ${kind}, ${summary(values)}` : `${stage.name}: ${kind}`);
-    const lines = [size, does, stage.parameters ? `${number.format(stage.parameters)} parameters` : "from 0 to 1"];
+    const lines = [size, `${number.format(stage.parameters)} parameters`, does, tanh ? "then tanh" : ""];
+    if (!stage.parameters) lines.splice(1, 3, "0 to 1: paper to ink");
     const text = canvas.parentElement.querySelector(".shape");
-    text.replaceChildren(...lines.filter(Boolean).flatMap((line) => [line, element("br")]).slice(0, -1));
+    text.replaceChildren(...lines.flatMap((line) => [line, element("br")]));
   });
 }
 
@@ -313,11 +315,12 @@ function paintWhy() {
 function paintUnits(units) {
   const canvas = $("units");
   const context = canvas.getContext("2d");
-  context.clearRect(0, 0, canvas.width, canvas.height);
+  canvas.width = 2 * canvas.clientWidth;
+  canvas.height = 2 * canvas.clientHeight;
   const [high, low] = [Math.max(units[0], 0), Math.min(units.at(-1), 0)];
-  const [top, bottom, left] = [28, canvas.height - 28, 84];
+  const [top, bottom, left] = [28, canvas.height - 28, 88];
   const y = (value) => top + ((high - value) / (high - low || 1)) * (bottom - top);
-  context.font = "22px system-ui, sans-serif";
+  context.font = "24px system-ui, sans-serif";
   context.textAlign = "right";
   context.textBaseline = "middle";
   context.fillStyle = colours.muted;
@@ -346,13 +349,17 @@ function place(event) {
 }
 
 function stroke(from, to) {
-  ink.strokeStyle = `rgb(${colours.ink})`;
+  ink.strokeStyle = ink.fillStyle = `rgb(${colours.ink})`;
   ink.lineWidth = PEN;
   ink.lineCap = ink.lineJoin = "round";
   ink.beginPath();
   ink.moveTo(...from);
   ink.lineTo(...to);
   ink.stroke();
+  // A line of no length is not drawn.
+  ink.beginPath();
+  ink.arc(...to, PEN / 2, 0, 2 * Math.PI);
+  ink.fill();
   $("hint").hidden = true;
   choose({ drawing: true });
 }
@@ -543,6 +550,8 @@ dark.addEventListener("change", () => {
   for (const button of $("samples").children) paintThumbnail(button);
   paint();
 });
+
+new ResizeObserver(() => answer && paintWhy()).observe($("units"));
 
 readColours();
 paint();

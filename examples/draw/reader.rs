@@ -1,6 +1,9 @@
 //! What the network makes of a digit: its answer, what every layer gives, and what spoke for the answer.
 
-use crate::{answer::{Answer, Stage, Values, Why, base64}, prepared::Prepared};
+use crate::{
+    answer::{Answer, Stage, Values, Why, base64},
+    prepared::Prepared,
+};
 use anyhow::{Context, Result};
 use lenet::{
     Dataset, LeNet,
@@ -38,9 +41,11 @@ impl Reader {
     /// What every digit of a set is read as.
     pub fn digits(&self, data: &Dataset) -> Result<Vec<u8>> {
         let _no_grad = no_grad_guard();
-        let digits = data.images().split(1_000, 0).into_iter().map(|images| {
-            self.net.forward(&images).argmax(1, false).to_kind(Kind::Uint8)
-        });
+        let digits = data
+            .images()
+            .split(1_000, 0)
+            .into_iter()
+            .map(|images| self.net.forward(&images).argmax(1, false).to_kind(Kind::Uint8));
         Ok(Vec::try_from(Tensor::cat(&digits.collect::<Vec<_>>(), 0))?)
     }
 

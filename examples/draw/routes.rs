@@ -209,7 +209,8 @@ async fn sample(
     let mistaken_for = Some(sample.label).filter(|&label| label != sample.read_as);
     let towards = Towards::class(towards)?.or(mistaken_for);
     let answer = app.worker.ask(Digit::Sample(sample.index), towards).await?;
-    let answer = answer.map_err(|reason| Refused::new(StatusCode::INTERNAL_SERVER_ERROR, reason))?;
+    let answer =
+        answer.map_err(|reason| Refused::new(StatusCode::INTERNAL_SERVER_ERROR, reason))?;
     Ok(Json(SampleAnswer { sample, answer }))
 }
 

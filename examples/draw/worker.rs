@@ -1,10 +1,6 @@
 //! The thread that owns the network. libtorch computes there, so that nothing else has to wait for it.
 
-use crate::{
-    answer::Answer,
-    reader::Reader,
-    samples::Samples,
-};
+use crate::{answer::Answer, reader::Reader, samples::Samples};
 use axum::body::Bytes;
 use std::{
     io,

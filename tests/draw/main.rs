@@ -1,0 +1,9 @@
+//! Asks the server of `examples/draw` as its page does, and as nobody should; then uses the page in a real browser.
+
+#![cfg(unix)]
+
+mod browser;
+mod page;
+#[path = "../program/mod.rs"]
+mod program;
+mod server;

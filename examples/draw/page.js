@@ -21,7 +21,7 @@ const STEP = 10; // of the keyboard's pen
 const PACE = 40; // milliseconds between two requests, at least
 
 const number = new Intl.NumberFormat("en");
-const percent = (share) => `${(100 * share).toFixed(share > 0.9995 ? 0 : 1)} %`;
+const percent = (share) => `${(100 * share).toFixed(share > 0.9995 ? 0 : 1)}\u00a0%`;
 const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const decode = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 
@@ -140,9 +140,10 @@ function show(about, content) {
 const ranked = (probabilities) =>
   probabilities.map((_, digit) => digit).sort((a, b) => probabilities[b] - probabilities[a]);
 
-// For screen readers too, which would otherwise be told of every stroke.
+// At once for who sees it; for screen readers when the pen rests, lest they read out every stroke.
 let toSay = 0;
 function say(text) {
+  $("said").textContent = text;
   clearTimeout(toSay);
   toSay = setTimeout(() => ($("spoken").textContent = text), 350);
 }

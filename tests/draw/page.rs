@@ -142,7 +142,7 @@ async fn fits(browser: &Browser) {
 
 /// Elements that reach over the edge of the screen or of their section, or whose content is wider than they are.
 const CUT_OFF: &str = "[...document.querySelectorAll('main *')].filter((element) => {
-    if (!element.offsetParent || element.closest('.button, i, #pen')) return false;
+    if (!element.offsetParent || element.closest('.button, i, #pen, .unseen')) return false;
     const [box, section] = [element, element.closest('section')].map((e) => e.getBoundingClientRect());
     return box.left < section.left || box.right > section.right || element.scrollWidth > element.clientWidth + 1
         && getComputedStyle(element).display !== 'inline';

@@ -1,10 +1,17 @@
-use super::parameters::{Parameters, concatenate};
-use crate::{Result, model::LeNet};
-use tch::{Reduction, Tensor, nn::Module};
+use super::{
+    Samples,
+    parameters::{Parameters, concatenate},
+};
+use crate::{Result, data::Dataset, fused::Pool, model::LeNet};
+use std::ops::Range;
+use tch::{Reduction, Tensor, nn::Module, no_grad_guard};
 
 /// Forward and backward by libtorch's operators and autograd.
 #[derive(Debug)]
-pub(crate) struct Libtorch;
+pub(crate) struct Libtorch {
+    /// The caller's thread alone: libtorch has its own.
+    pool: Pool,
+}
 
 /// What a batch gave, still on its device: nothing here has waited for it.
 #[derive(Debug)]
@@ -18,22 +25,41 @@ pub(crate) struct BatchOutput {
 }
 
 impl Libtorch {
-    /// Loss, right answers and gradients for `images` `[n, 1, 32, 32]` and `labels` `[n]`.
+    pub fn new() -> Libtorch {
+        Libtorch { pool: Pool::new(1) }
+    }
+
+    /// Loss, right answers and gradients.
     pub fn batch(
         &self,
         model: &LeNet,
         parameters: &Parameters,
-        images: &Tensor,
-        labels: &Tensor,
+        samples: Samples,
     ) -> Result<BatchOutput> {
-        let logits = model.forward(images);
+        let (images, labels) = match samples {
+            Samples::Of { data, indices } => data.gather(indices),
+            Samples::Own { images, labels } => (images.shallow_clone(), labels.shallow_clone()),
+        };
+        let logits = model.forward(&images);
         let no_weights = None::<Tensor>;
-        let loss = logits.f_cross_entropy_loss(labels, no_weights, Reduction::Mean, -100, 0.0)?;
+        let loss = logits.f_cross_entropy_loss(&labels, no_weights, Reduction::Mean, -100, 0.0)?;
         let gradients = Tensor::f_run_backward(&[&loss], &parameters.variables, false, false)?;
         Ok(BatchOutput {
             loss: loss.detach(),
-            correct: logits.detach().argmax(1, false).eq_tensor(labels).sum(tch::Kind::Int64),
+            correct: logits.detach().argmax(1, false).eq_tensor(&labels).sum(tch::Kind::Int64),
             gradients: concatenate(&gradients),
         })
+    }
+
+    /// The logits `[n, 10]` of the images `range` of a set.
+    pub fn logits(&self, model: &LeNet, data: &Dataset, range: Range<i64>) -> Tensor {
+        let _no_grad = no_grad_guard();
+        let (images, _) = data.range(range.start, range.end - range.start);
+        model.forward(&images)
+    }
+
+    /// For the optimizer's step.
+    pub fn pool(&mut self) -> &mut Pool {
+        &mut self.pool
     }
 }

@@ -10,11 +10,11 @@ use super::{
 use crate::{
     Error, LeNet, Result,
     data::Dataset,
-    engine::{Engine, Libtorch, Parameters},
+    engine::{Parameters, Running, Samples},
     weights::{self, StateDict},
 };
 use std::{convert::Infallible, mem, ops::ControlFlow, path::Path};
-use tch::{Device, Kind, Reduction, Tensor, nn, nn::Module, no_grad_guard};
+use tch::{Device, Kind, Reduction, Tensor, nn, no_grad_guard};
 
 /// Trains a [`LeNet`] as a [`TrainConfig`] says. It returns numbers and prints nothing.
 ///
@@ -41,7 +41,7 @@ pub struct Trainer {
     var_store: nn::VarStore,
     model: LeNet,
     parameters: Parameters,
-    engine: Libtorch,
+    engine: Running,
     optimizer: OptimizerState,
     /// How many epochs were trained.
     epochs: usize,
@@ -85,9 +85,7 @@ impl Trainer {
         let model = LeNet::seeded(&var_store.root(), config.init, config.seed);
         var_store.set_device(config.device);
         let parameters = Parameters::flatten(&var_store);
-        let engine = match config.engine {
-            Engine::Auto | Engine::Libtorch => Libtorch,
-        };
+        let engine = config.engine.start(config.device)?;
         let optimizer = OptimizerState::new(config.optimizer);
         let tally = Tally::default();
         Ok(Trainer {
@@ -176,8 +174,8 @@ impl Trainer {
             false => vec![],
         };
         for indices in batches {
-            let (images, labels) = data.gather(&indices);
-            let mut batch = self.engine.batch(&self.model, &self.parameters, &images, &labels)?;
+            let samples = Samples::Of { data: &data, indices: &indices };
+            let mut batch = self.engine.batch(&self.model, &self.parameters, samples)?;
             let learning_rate = self.step(&mut batch.gradients)?;
             self.tally.add(batch.loss, batch.correct, indices.numel(), learning_rate);
             let samples = self.tally.samples();
@@ -205,7 +203,8 @@ impl Trainer {
         check_batch(images, labels)?;
         let (images, labels) =
             (images.to_device(self.config.device), labels.to_device(self.config.device));
-        let mut batch = self.engine.batch(&self.model, &self.parameters, &images, &labels)?;
+        let own = Samples::Own { images: &images, labels: &labels };
+        let mut batch = self.engine.batch(&self.model, &self.parameters, own)?;
         let loss = batch.loss.double_value(&[]);
         if !loss.is_finite() {
             return Err(self.non_finite_loss(1, loss as f32));
@@ -223,7 +222,7 @@ impl Trainer {
         if let Some(max_norm) = clip_norm {
             let _ = clip_grad_norm(gradients, &self.parameters.sizes(), *max_norm);
         }
-        self.optimizer.step(&mut self.parameters.flat, gradients, rates);
+        self.optimizer.step(&mut self.parameters.flat, gradients, rates, self.engine.pool())?;
         Ok(rates.learning_rate)
     }
 
@@ -240,17 +239,18 @@ impl Trainer {
         let _no_grad = no_grad_guard();
         let data = data.to_device(self.config.device);
         let (mut losses, mut answers, mut probabilities) = (vec![], vec![], vec![]);
-        let total = data.len() as i64;
+        let (total, labels) = (data.len() as i64, data.labels());
         for start in (0..total).step_by(EVALUATION_BATCH as usize) {
-            let (images, labels) = data.range(start, EVALUATION_BATCH.min(total - start));
-            let logits = self.model.forward(&images);
+            let range = start..total.min(start + EVALUATION_BATCH);
+            let labels = labels.narrow(0, start, range.end - start);
+            let logits = self.engine.logits(&self.model, &self.parameters, &data, range)?;
             let none = None::<Tensor>;
             losses.push(logits.f_cross_entropy_loss(&labels, none, Reduction::None, -100, 0.0)?);
             answers.push(logits.argmax(1, false));
             probabilities.push((logits.amax(1, false) - logits.logsumexp(1, false)).exp());
         }
         let losses = Vec::try_from(Tensor::cat(&losses, 0))?;
-        let labels = Vec::try_from(data.labels())?;
+        let labels = Vec::try_from(labels)?;
         let answers = Vec::try_from(Tensor::cat(&answers, 0))?;
         let probabilities = Vec::try_from(Tensor::cat(&probabilities, 0))?;
         Ok(Evaluation::new(&losses, &labels, &answers, &probabilities, self.config.batch_size))

@@ -1,5 +1,9 @@
 use super::{Buffers, scalar};
-use crate::{Result, train::config::require};
+use crate::{
+    Result,
+    fused::{self, Pool, numbers, numbers_mut},
+    train::config::require,
+};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -88,6 +92,36 @@ impl Adam {
 
         let _ = parameters.addcdiv_(&scaled, &denominator);
     }
+
+    /// The same in one kernel.
+    pub(super) fn step_fused(
+        &self,
+        parameters: &mut Tensor,
+        gradients: &Tensor,
+        moments: &mut Buffers,
+        t: usize,
+        learning_rate: f64,
+        pool: &mut Pool,
+    ) -> Result<()> {
+        let decay = (self.weight_decay != 0.0).then_some(self.weight_decay as f32);
+        let kernel = fused::Adam { weight_decay: decay, ..self.kernel(t, learning_rate) };
+        run(kernel, parameters, gradients, moments, pool)
+    }
+
+    /// The step's numbers, without any decay, as `f32`s: libtorch rounds them so.
+    fn kernel(&self, t: usize, learning_rate: f64) -> fused::Adam {
+        let (beta1, beta2) = self.betas;
+        fused::Adam {
+            shrink: None,
+            weight_decay: None,
+            first_rate: (1.0 - beta1) as f32,
+            second_decay: beta2 as f32,
+            second_rate: (1.0 - beta2) as f32,
+            step: (-learning_rate / (1.0 - beta1.powf(t as f64))) as f32,
+            second_correction: (1.0 - beta2.powf(t as f64)).sqrt() as f32,
+            eps: self.eps as f32,
+        }
+    }
 }
 
 impl AdamW {
@@ -112,4 +146,33 @@ impl AdamW {
         let _ = parameters.g_mul_scalar_(1.0 - learning_rate * self.weight_decay);
         self.adam().step(parameters, gradients, moments, t, learning_rate);
     }
+
+    /// The same in one kernel.
+    pub(super) fn step_fused(
+        &self,
+        parameters: &mut Tensor,
+        gradients: &Tensor,
+        moments: &mut Buffers,
+        t: usize,
+        learning_rate: f64,
+        pool: &mut Pool,
+    ) -> Result<()> {
+        let shrink = Some((1.0 - learning_rate * self.weight_decay) as f32);
+        let kernel = fused::Adam { shrink, ..self.adam().kernel(t, learning_rate) };
+        run(kernel, parameters, gradients, moments, pool)
+    }
+}
+
+fn run(
+    kernel: fused::Adam,
+    parameters: &mut Tensor,
+    gradients: &Tensor,
+    moments: &mut Buffers,
+    pool: &mut Pool,
+) -> Result<()> {
+    let [mut first, mut second] = MOMENTS
+        .map(|name| moments.entry(name).or_insert_with(|| gradients.zeros_like()).shallow_clone());
+    let (first, second) = (numbers_mut(&mut first)?, numbers_mut(&mut second)?);
+    kernel.step(pool, numbers_mut(parameters)?, numbers(gradients)?, first, second);
+    Ok(())
 }

@@ -1,5 +1,9 @@
 use super::{Buffers, scalar};
-use crate::{Error, Result, train::config::require};
+use crate::{
+    Error, Result,
+    fused::{self, Momentum, Pool, numbers, numbers_mut},
+    train::config::require,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::btree_map::Entry;
 use tch::Tensor;
@@ -73,5 +77,34 @@ impl Sgd {
             };
         }
         let _ = parameters.addcmul_(&update, &scalar(-learning_rate, gradients));
+    }
+
+    /// The same in one kernel.
+    pub(super) fn step_fused(
+        &self,
+        parameters: &mut Tensor,
+        gradients: &Tensor,
+        buffers: &mut Buffers,
+        learning_rate: f64,
+        pool: &mut Pool,
+    ) -> Result<()> {
+        let mut kernel = fused::Sgd {
+            step: -learning_rate as f32,
+            weight_decay: (self.weight_decay != 0.0).then_some(self.weight_decay as f32),
+            momentum: None,
+        };
+        if self.momentum == 0.0 {
+            kernel.step(pool, numbers_mut(parameters)?, numbers(gradients)?, &mut []);
+            return Ok(());
+        }
+        kernel.momentum = Some(Momentum {
+            decay: self.momentum as f32,
+            rate: (1.0 - self.dampening) as f32,
+            first: !buffers.contains_key(MOMENTUM_BUFFER),
+            nesterov: self.nesterov,
+        });
+        let buffer = buffers.entry(MOMENTUM_BUFFER).or_insert_with(|| gradients.zeros_like());
+        kernel.step(pool, numbers_mut(parameters)?, numbers(gradients)?, numbers_mut(buffer)?);
+        Ok(())
     }
 }

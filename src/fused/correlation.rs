@@ -1,0 +1,77 @@
+use super::vector::{Kernel, Vector};
+
+/// The gradient of a convolution's weight: `dw[o, i] += dz[o] ⋆ x[i]`, where `dz` is the gradient of what comes out of it,
+/// before the tanh. Shapes as in [`Convolution`](super::convolution::Convolution).
+///
+/// The sums stay vectors, each lane over its own images: they are added up across the lanes at the end of the batch. A tile
+/// of two maps × the five weights of a kernel's row goes over all pixels in registers.
+#[derive(Debug)]
+pub(crate) struct Correlation<
+    'a,
+    V,
+    const IN: usize,
+    const OUT: usize,
+    const SIDE: usize,
+    const PAD: usize,
+> {
+    /// `[IN, SIDE + 4, SIDE + 4]`
+    pub input: &'a [V],
+    /// `[OUT, SIDE, PAD + SIDE + PAD]`
+    pub output_gradient: &'a [V],
+    /// `[OUT, IN, 5, 5]`: it is added to.
+    pub weight_gradient: &'a mut [V],
+}
+
+/// C1's.
+pub(crate) type C1Gradient<'a, V> = Correlation<'a, V, 1, 6, 28, 0>;
+/// C3's.
+pub(crate) type C3Gradient<'a, V> = Correlation<'a, V, 6, 16, 10, 1>;
+
+impl<V: Vector, const IN: usize, const OUT: usize, const SIDE: usize, const PAD: usize> Kernel<V>
+    for Correlation<'_, V, IN, OUT, SIDE, PAD>
+{
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { input, output_gradient, weight_gradient } = self;
+        let (in_side, stride) = (SIDE + 4, SIDE + 2 * PAD);
+        assert!(OUT.is_multiple_of(2));
+        assert_eq!(input.len(), IN * in_side * in_side);
+        assert_eq!(output_gradient.len(), OUT * SIDE * stride);
+        assert_eq!(weight_gradient.len(), OUT * IN * 25);
+        for o in (0..OUT).step_by(2) {
+            for i in 0..IN {
+                for ky in 0..5 {
+                    // SAFETY: o + 1 < OUT as that is even, y + ky and x + kx are below in_side, x below SIDE. So every place
+                    // is within the lengths that were asserted.
+                    unsafe {
+                        let mut sums = [[V::splat(0.0); 5]; 2];
+                        for y in 0..SIDE {
+                            let row = (i * in_side + y + ky) * in_side;
+                            let dz_row = (o * SIDE + y) * stride + PAD;
+                            for x in 0..SIDE {
+                                let dz = [
+                                    *output_gradient.get_unchecked(dz_row + x),
+                                    *output_gradient.get_unchecked(dz_row + SIDE * stride + x),
+                                ];
+                                for kx in 0..5 {
+                                    let pixel = *input.get_unchecked(row + x + kx);
+                                    sums[0][kx] = pixel.mul_add(dz[0], sums[0][kx]);
+                                    sums[1][kx] = pixel.mul_add(dz[1], sums[1][kx]);
+                                }
+                            }
+                        }
+                        for (high, sums) in sums.iter().enumerate() {
+                            let tap = ((o + high) * IN + i) * 25 + ky * 5;
+                            for (kx, &sum) in sums.iter().enumerate() {
+                                let gradient = weight_gradient.get_unchecked_mut(tap + kx);
+                                *gradient = *gradient + sum;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The network's forward and backward passes and the optimizers' steps in this crate's own kernels, for a CPU: over slices, in
+//! plain Rust, near what the machine's multipliers can do.
+//!
+//! # How
+//!
+//! - **Lanes are images.** Images go through the network in groups of 8 (16 with AVX-512), interleaved: a value is one vector
+//!   over the images of a group. A convolution is then a weight, the same in all lanes, times a vector of pixels, with no
+//!   matrix to build and no edge to look after ([`convolution`], [`correlation`], [`transposed`]). Only the gradients of the
+//!   dense weights are summed over images, for which the lanes go along a row of the weight ([`dense_gradient`]).
+//! - **Tiles of registers.** Each of these loops keeps 10 or 12 sums in registers, which hide each other's latency.
+//! - **Caches.** A group goes forward and back while what its layers gave ([`activations`]) is in a core's second cache.
+//! - **Threads.** Each has some groups of the batch ([`worker`]), and then owns part of the gradients ([`share`]): whole
+//!   rows of the dense weights, so that only the first layers' 2,616 gradients are added up between threads, in the order
+//!   of the threads. The same number of threads gives the same bits.
+//! - **Instruction sets.** A kernel is written once, over a [`vector`], and compiled for each [`instruction_set`]; the CPU's
+//!   is chosen at run time.
+//!
+//! All of the crate's `unsafe` is here: the instructions of the CPU, unchecked places in slices whose lengths a kernel has
+//! asserted, the [`pool`]'s borrowed work, and the [`view`] of a tensor as a slice.
+
+#![allow(unsafe_code)]
+
+mod activations;
+mod adam;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod barrier;
+mod batch;
+mod convolution;
+mod correlation;
+mod cross_entropy;
+mod dense;
+mod dense_gradient;
+mod down_sample;
+mod instruction_set;
+mod layout;
+mod network;
+mod panel;
+mod pool;
+mod portable;
+mod sgd;
+mod share;
+mod tanh;
+mod transposed;
+mod vector;
+mod view;
+mod worker;
+
+pub(crate) use adam::Adam;
+pub use batch::Batch;
+pub use instruction_set::InstructionSet;
+pub use layout::{CLASSES, PARAMETERS, PIXELS};
+pub use network::{Network, Outcome};
+pub use pool::Pool;
+pub(crate) use sgd::{Momentum, Sgd};
+pub(crate) use view::{numbers, numbers_mut};

@@ -1,0 +1,151 @@
+#[cfg(target_arch = "x86_64")]
+use super::{avx2::Avx2, avx512::Avx512};
+use super::{
+    batch::Batch,
+    instruction_set::InstructionSet,
+    layout::{CLASSES, PARAMETERS, shares},
+    pool::Pool,
+    portable::Portable,
+    share::Share,
+    vector::Vector,
+    worker::Worker,
+};
+use std::{fmt::Debug, ops::Range};
+
+/// The network's forward and backward passes, over flat parameters.
+#[derive(Debug)]
+pub struct Network {
+    pool: Pool,
+    passes: Box<dyn Passes>,
+}
+
+/// What a batch came to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Outcome {
+    /// Mean cross-entropy.
+    pub loss: f32,
+    /// How many were right.
+    pub correct: usize,
+}
+
+impl Network {
+    /// For so many threads, 1 at least.
+    pub fn new(instruction_set: InstructionSet, threads: usize) -> Network {
+        let pool = Pool::new(threads);
+        let threads = pool.threads();
+        let passes: Box<dyn Passes> = match instruction_set {
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx512 => Box::new(Workers::<Avx512>::new(threads)),
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx2 => Box::new(Workers::<Avx2>::new(threads)),
+            InstructionSet::Portable => Box::new(Workers::<Portable>::new(threads)),
+        };
+        Network { pool, passes }
+    }
+
+    /// The mean loss of a batch, and its gradient in each of the parameters, both `[61,750]` in the order of the
+    /// `state_dict`: bit-identical from run to run for a given number of threads and instruction set.
+    pub fn gradients(
+        &mut self,
+        parameters: &[f32; PARAMETERS],
+        batch: &Batch,
+        gradients: &mut [f32; PARAMETERS],
+    ) -> Outcome {
+        self.passes.gradients(&mut self.pool, parameters, batch, gradients)
+    }
+
+    /// The logits `[images, 10]` of a batch, whose labels do not matter.
+    pub fn logits(&mut self, parameters: &[f32; PARAMETERS], batch: &Batch) -> Vec<f32> {
+        let mut logits = vec![0.0; batch.len() * CLASSES];
+        self.passes.logits(&mut self.pool, parameters, batch, &mut logits);
+        logits
+    }
+
+    /// Its threads.
+    pub fn pool(&mut self) -> &mut Pool {
+        &mut self.pool
+    }
+}
+
+/// The passes with some instruction set.
+trait Passes: Debug + Send {
+    fn gradients(
+        &mut self,
+        pool: &mut Pool,
+        parameters: &[f32],
+        batch: &Batch,
+        gradients: &mut [f32],
+    ) -> Outcome;
+
+    fn logits(&mut self, pool: &mut Pool, parameters: &[f32], batch: &Batch, logits: &mut [f32]);
+}
+
+/// One for each thread.
+#[derive(Debug)]
+struct Workers<V>(Vec<Worker<V>>);
+
+impl<V: Vector> Workers<V> {
+    fn new(threads: usize) -> Workers<V> {
+        Workers((0..threads).map(|_| Worker::new()).collect())
+    }
+
+    /// The workers that a batch has work for, and which of its groups each takes: as many as the others, or one more.
+    fn groups(&mut self, batch: &Batch) -> impl Iterator<Item = (&mut Worker<V>, Range<usize>)> {
+        let groups = batch.len().div_ceil(V::LANES);
+        let threads = self.0.len().min(groups);
+        let border = move |thread| groups * thread / threads.max(1);
+        let workers = self.0[..threads].iter_mut().enumerate();
+        workers.map(move |(thread, worker)| (worker, border(thread)..border(thread + 1)))
+    }
+}
+
+impl<V: Vector> Passes for Workers<V> {
+    fn gradients(
+        &mut self,
+        pool: &mut Pool,
+        parameters: &[f32],
+        batch: &Batch,
+        mut gradients: &mut [f32],
+    ) -> Outcome {
+        let mut parts: Vec<_> = self.groups(batch).collect();
+        pool.each(&mut parts, |(worker, groups)| {
+            worker.train(parameters, batch, groups.clone());
+        });
+
+        let busy = parts.len();
+        let workers = &self.0[..busy];
+        let mut parts = vec![];
+        for range in shares(pool.threads()) {
+            let (share, rest) = gradients.split_at_mut(range.len());
+            parts.push(Share { range, gradients: share });
+            gradients = rest;
+        }
+        pool.each(&mut parts, |share| share.fill(workers));
+
+        let samples = || workers.iter().flat_map(Worker::samples);
+        let loss: f64 = samples().map(|sample| f64::from(sample.loss)).sum();
+        Outcome {
+            loss: (loss / batch.len() as f64) as f32,
+            correct: samples().filter(|sample| sample.correct).count(),
+        }
+    }
+
+    fn logits(
+        &mut self,
+        pool: &mut Pool,
+        parameters: &[f32],
+        batch: &Batch,
+        mut logits: &mut [f32],
+    ) {
+        let mut parts = vec![];
+        for (worker, groups) in self.groups(batch) {
+            let length = (groups.len() * V::LANES * CLASSES).min(logits.len());
+            let (own, rest) = logits.split_at_mut(length);
+            parts.push((worker, groups, own));
+            logits = rest;
+        }
+        pool.each(&mut parts, |(worker, groups, logits)| {
+            worker.logits(parameters, batch, groups.clone(), logits);
+        });
+    }
+}

@@ -1,0 +1,147 @@
+use super::{
+    activations::Activations,
+    batch::Batch,
+    cross_entropy::{Sample, cross_entropy},
+    dense_gradient::Operands,
+    layout::{self, CLASSES, SHARED},
+    panel::{Transpose, row_length},
+    vector::Vector,
+};
+use std::ops::Range;
+
+/// What one thread has of a batch: some groups of images, one after the other through the network and back, and what the
+/// gradients of all weights are then made of.
+#[derive(Debug)]
+pub(super) struct Worker<V> {
+    activations: Activations<V>,
+    c5: Tape<V>,
+    f6: Tape<V>,
+    output: Tape<V>,
+    /// The gradients of C1 to S4, each lane by itself.
+    shared_lanes: Vec<V>,
+    /// The same, added up.
+    shared: Vec<f32>,
+    /// One for each image.
+    samples: Vec<Sample>,
+}
+
+/// What went into a dense layer and the gradient of what came out, group by group.
+#[derive(Debug)]
+struct Tape<V> {
+    inputs: usize,
+    /// `[groups, LANES, row_length]`
+    panel: Vec<f32>,
+    /// `[groups, outputs]`
+    output_gradient: Vec<V>,
+}
+
+impl<V: Vector> Tape<V> {
+    fn new(inputs: usize) -> Tape<V> {
+        Tape { inputs, panel: vec![], output_gradient: vec![] }
+    }
+
+    fn clear(&mut self) {
+        self.panel.clear();
+        self.output_gradient.clear();
+    }
+
+    fn push(&mut self, input: &[V], output_gradient: &[V]) {
+        let start = self.panel.len();
+        self.panel.resize(start + V::LANES * row_length::<V>(self.inputs), 0.0);
+        V::vectorize(Transpose { input, panel: &mut self.panel[start..] });
+        self.output_gradient.extend_from_slice(output_gradient);
+    }
+
+    fn operands(&self) -> Operands<'_, V> {
+        Operands { panel: &self.panel, output_gradient: &self.output_gradient }
+    }
+}
+
+impl<V: Vector> Worker<V> {
+    pub fn new() -> Worker<V> {
+        Worker {
+            activations: Activations::new(),
+            c5: Tape::new(layout::S4),
+            f6: Tape::new(layout::C5),
+            output: Tape::new(layout::F6),
+            shared_lanes: vec![V::splat(0.0); SHARED],
+            shared: vec![0.0; SHARED],
+            samples: vec![],
+        }
+    }
+
+    /// Takes these groups of the batch through the network and back.
+    pub fn train(&mut self, parameters: &[f32], batch: &Batch, groups: Range<usize>) {
+        self.samples.clear();
+        for tape in [&mut self.c5, &mut self.f6, &mut self.output] {
+            tape.clear();
+        }
+        self.shared_lanes.fill(V::splat(0.0));
+        for group in groups {
+            self.activations.forward(parameters, batch, group);
+            self.loss(batch, group);
+            self.activations.backward(parameters, &mut self.shared_lanes);
+            let Activations { s4, c5, f6, output, c5_gradient, f6_gradient, .. } =
+                &self.activations;
+            self.c5.push(s4, c5_gradient);
+            self.f6.push(c5, f6_gradient);
+            self.output.push(f6, output);
+        }
+        for (sum, lanes) in self.shared.iter_mut().zip(&self.shared_lanes) {
+            *sum = lanes.sum();
+        }
+    }
+
+    /// Turns the logits of a group into their gradients in the batch's mean loss: zero where there is no image.
+    fn loss(&mut self, batch: &Batch, group: usize) {
+        let weight = 1.0 / batch.len() as f32;
+        let output = V::floats_mut(&mut self.activations.output);
+        for lane in 0..V::LANES {
+            let image = group * V::LANES + lane;
+            let mut logits = [0.0; CLASSES];
+            if image < batch.len() {
+                for (class, logit) in logits.iter_mut().enumerate() {
+                    *logit = output[class * V::LANES + lane];
+                }
+                self.samples.push(cross_entropy(&mut logits, batch.label(image)));
+            }
+            for (class, gradient) in logits.into_iter().enumerate() {
+                output[class * V::LANES + lane] = gradient * weight;
+            }
+        }
+    }
+
+    /// Takes these groups of the batch through the network: `logits` `[images, 10]`.
+    pub fn logits(
+        &mut self,
+        parameters: &[f32],
+        batch: &Batch,
+        groups: Range<usize>,
+        logits: &mut [f32],
+    ) {
+        for (group, logits) in groups.zip(logits.chunks_mut(V::LANES * CLASSES)) {
+            self.activations.forward(parameters, batch, group);
+            let output = V::floats(&self.activations.output);
+            for (lane, logits) in logits.chunks_exact_mut(CLASSES).enumerate() {
+                for (class, logit) in logits.iter_mut().enumerate() {
+                    *logit = output[class * V::LANES + lane];
+                }
+            }
+        }
+    }
+
+    /// What each image came to, in order.
+    pub fn samples(&self) -> &[Sample] {
+        &self.samples
+    }
+
+    /// The gradients of C1 to S4, of this thread's images.
+    pub fn shared(&self) -> &[f32] {
+        &self.shared
+    }
+
+    /// What the gradients of C5, F6 and the output layer are made of.
+    pub fn operands(&self) -> [Operands<'_, V>; 3] {
+        [&self.c5, &self.f6, &self.output].map(Tape::operands)
+    }
+}

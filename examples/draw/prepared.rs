@@ -10,7 +10,7 @@ impl Prepared {
         imageops::invert(&mut gray);
         let ink: Vec<_> =
             gray.enumerate_pixels().filter(|p| p.2.0[0] > 64).map(|(x, y, _)| (x, y)).collect();
-        anyhow::ensure!(!ink.is_empty(), "no ink");
+        anyhow::ensure!(!ink.is_empty(), "the image is blank");
         let l = ink.iter().map(|p| p.0).min().unwrap();
         let r = ink.iter().map(|p| p.0).max().unwrap() + 1;
         let t = ink.iter().map(|p| p.1).min().unwrap();

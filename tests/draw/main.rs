@@ -5,5 +5,6 @@
 mod browser;
 mod page;
 #[path = "../program/mod.rs"]
+#[allow(dead_code)] // the small data set is for the others
 mod program;
 mod server;

@@ -125,7 +125,8 @@ async fn fits(browser: &Browser) {
         for scheme in ["light", "dark"] {
             let still = ("prefers-reduced-motion", "reduce");
             browser.screen(width, height, &[("prefers-color-scheme", scheme), still]).await;
-            let sideways = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
+            let sideways =
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth";
             assert_eq!(browser.value(sideways).await, 0, "at {width}");
             assert_eq!(browser.value(CUT_OFF).await, json!([]), "at {width}");
             let duration = "getComputedStyle(document.querySelector('.bar i')).transitionDuration";

@@ -182,7 +182,7 @@ fn refuses_what_is_wrong_and_says_why() {
         ("POST /read", b"no image at all", 422, "no image"),
         ("POST /read", &one[..one.len() / 2], 422, "no image"),
         ("POST /read", &huge, 422, "no image"),
-        ("POST /read", &blank, 422, "ink"),
+        ("POST /read", &blank, 422, "blank"),
         ("POST /read", &[0; (1 << 20) + 1], 413, "1048576 bytes"),
         ("POST /read?towards=10", &one, 400, "0 to 9"),
         ("POST /read?towards=x", &one, 400, "towards"),
@@ -243,6 +243,30 @@ fn limits_the_rate() {
     assert!((1..=400).contains(&answered) && refused > 0, "{answered} answered, {refused} refused");
     thread::sleep(Duration::from_secs(1));
     assert_eq!(server.ask("GET /samples/misread", b"").0, 200);
+}
+
+/// Read until the server closes the connection.
+fn rest_of(mut stream: TcpStream) -> String {
+    let mut rest = Vec::new();
+    let _ = stream.read_to_end(&mut rest);
+    String::from_utf8(rest).unwrap()
+}
+
+#[test]
+fn does_not_wait_for_ever() {
+    let server = Server::start();
+    let (silent, mut head, mut body) = (server.connect(), server.connect(), server.connect());
+    head.write_all(b"POST /read HTTP/1.1\r\nHost:").unwrap();
+    body.write_all(b"POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf").unwrap();
+    let answer = rest_of(body);
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("more than 5 s"), "{answer}");
+    // Closed, within the time that `connect` sets for reading.
+    for stream in [silent, head] {
+        let start = Instant::now();
+        rest_of(stream);
+        assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    }
+    assert_eq!(server.json("POST /read", &one())["digit"], 1);
 }
 
 #[test]

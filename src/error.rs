@@ -63,6 +63,17 @@ pub enum Error {
         attempts: Vec<String>,
     },
 
+    /// An image has nothing in it that could be a digit: one colour, faint traces, or specks.
+    #[error(
+        "there is nothing to read in the image ({width}x{height}): it is blank, or what is in it is too faint or too small"
+    )]
+    NoInk {
+        /// The image's width, in pixels.
+        width: u32,
+        /// Its height.
+        height: u32,
+    },
+
     /// A tensor, an image or an argument does not fit.
     #[error("{what}: expected {expected}, got {got}")]
     Invalid {

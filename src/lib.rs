@@ -3,6 +3,7 @@
 #![deny(unsafe_code)]
 
 mod atomic_file;
+mod classifier;
 mod data;
 mod engine;
 mod error;
@@ -14,6 +15,7 @@ mod report;
 mod train;
 pub mod weights;
 
+pub use classifier::{Classifier, Prediction, Prepared};
 pub use data::{Dataset, Idx, Mnist};
 #[cfg(feature = "download")]
 pub use data::{Download, DownloadProgress};

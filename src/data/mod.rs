@@ -12,3 +12,4 @@ pub use dataset::Dataset;
 pub use download::{Download, DownloadProgress};
 pub use idx::Idx;
 pub use mnist::Mnist;
+pub(crate) use resize::{FROM as MNIST_SIDE, TO as INPUT_SIDE, resize};

@@ -5,9 +5,9 @@
 //! comes to whole sixteenths here.
 
 /// Height and width of MNIST's images.
-pub(super) const FROM: usize = 28;
+pub(crate) const FROM: usize = 28;
 /// Height and width that the network wants.
-pub(super) const TO: usize = 32;
+pub(crate) const TO: usize = 32;
 
 /// For each pixel of the result: the first of its two neighbours, the second, and the second's weight in sixteenths.
 const TAPS: [(usize, usize, u16); TO] = {
@@ -27,7 +27,7 @@ const TAPS: [(usize, usize, u16); TO] = {
 };
 
 /// Enlarges `from` (28x28, by rows) into `to` (32x32).
-pub(super) fn resize(from: &[u8; FROM * FROM], to: &mut [u8; TO * TO]) {
+pub(crate) fn resize(from: &[u8; FROM * FROM], to: &mut [u8; TO * TO]) {
     let mix = |a: u8, b: u8, weight: u16| {
         ((u16::from(a) * (16 - weight) + u16::from(b) * weight + 8) >> 4) as u8
     };

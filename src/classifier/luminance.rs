@@ -1,0 +1,138 @@
+//! One number a pixel, whatever the image consists of.
+
+use crate::{Error, Result};
+use image::{DynamicImage, ImageBuffer, Luma, LumaA};
+
+/// Of each pixel one number, by rows.
+pub(super) type Plane = ImageBuffer<Luma<f32>, Vec<f32>>;
+
+/// More than this is averaged down while it is read: a digit that fills a twentieth of the height of a picture still has 70
+/// pixels then, and the network wants 20.
+const ENOUGH: u64 = 1 << 21;
+
+/// From how much alpha on a pixel is there to be seen.
+const VISIBLE: f32 = 0.5;
+
+/// Visible pixels that differ by no more than this are all of one colour.
+const SAME: f32 = 0.25;
+
+/// The luminance of `image`, 0 (black) to 1 (white), composited over what its background seems to be; at most [`ENOUGH`]
+/// pixels, and how many pixels of `image` one of them is wide.
+pub(super) fn luminance(image: &DynamicImage) -> Result<(Plane, u32)> {
+    let (width, height) = (image.width(), image.height());
+    let pixels = u64::from(width) * u64::from(height);
+    let mut factor = 1;
+    while pixels / (u64::from(factor) * u64::from(factor)) > ENOUGH {
+        factor += 1;
+    }
+    let (columns, rows) = (width.div_ceil(factor), height.div_ceil(factor));
+    let mut sums = Vec::with_capacity(columns as usize * rows as usize);
+    // By strips, so that a large image is not in memory twice.
+    for top in (0..height).step_by(factor as usize) {
+        let strip = image.crop_imm(0, top, width, factor.min(height - top)).to_luma_alpha16();
+        let start = sums.len();
+        sums.resize(start + columns as usize, Sum::default());
+        for (x, _, &LumaA([light, alpha])) in strip.enumerate_pixels() {
+            if let Some(sum) = sums.get_mut(start + (x / factor) as usize) {
+                sum.add(f32::from(light) / 65_535.0, f32::from(alpha) / 65_535.0);
+            }
+        }
+    }
+    let under = behind(&sums);
+    let pixels = sums.iter().map(|sum| sum.over(under)).collect();
+    let plane = Plane::from_raw(columns, rows, pixels)
+        .ok_or_else(|| Error::invalid("image", "pixels for its size", "fewer"))?;
+    Ok((plane, factor))
+}
+
+/// Of the pixels of the image that make one here.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sum {
+    /// Luminance times alpha.
+    light: f32,
+    alpha: f32,
+    count: f32,
+}
+
+impl Sum {
+    fn add(&mut self, light: f32, alpha: f32) {
+        self.light += light * alpha;
+        self.alpha += alpha;
+        self.count += 1.0;
+    }
+
+    fn alpha(&self) -> f32 {
+        self.alpha / self.count
+    }
+
+    fn over(&self, under: f32) -> f32 {
+        (self.light + (self.count - self.alpha) * under) / self.count
+    }
+}
+
+/// The luminance to put behind an image that is transparent in places: what makes its ink stand out.
+fn behind(sums: &[Sum]) -> f32 {
+    let mut visible: Vec<f32> =
+        sums.iter().filter(|sum| sum.alpha() >= VISIBLE).map(|sum| sum.light / sum.alpha).collect();
+    visible.sort_by(f32::total_cmp);
+    let at = |share: f32| {
+        visible.get((share * visible.len().saturating_sub(1) as f32) as usize).copied()
+    };
+    let Some(((low, middle), high)) = at(0.02).zip(at(0.5)).zip(at(0.98)) else {
+        // Nothing is more than half there. Take it for faint ink, dark or light.
+        let (light, alpha) = sums
+            .iter()
+            .fold((0.0, 0.0), |(light, alpha), sum| (light + sum.light, alpha + sum.alpha));
+        return if light > 0.5 * alpha { 0.0 } else { 1.0 };
+    };
+    if visible.len() * 2 > sums.len() && high - low > SAME {
+        // Paper and ink, with transparent corners say: paper is what there is most of.
+        middle
+    } else if middle < 0.5 {
+        1.0
+    } else {
+        0.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::luminance;
+    use image::{DynamicImage, GrayImage, ImageBuffer, Rgba, RgbaImage};
+
+    #[test]
+    fn puts_behind_what_the_ink_stands_out_from() {
+        // Ink on nothing, dark and light.
+        for (ink, under) in [(0, 1.0), (60, 1.0), (200, 0.0), (255, 0.0)] {
+            let image = RgbaImage::from_fn(9, 9, |x, _| {
+                if x == 4 { Rgba([ink, ink, ink, 255]) } else { Rgba([ink, ink, ink, 0]) }
+            });
+            let (plane, _) = luminance(&image.into()).unwrap();
+            assert_eq!(plane.get_pixel(0, 0).0[0], under, "{ink}");
+            assert!((plane.get_pixel(4, 0).0[0] - f32::from(ink) / 255.0).abs() < 1e-3);
+        }
+        // Dark ink on light paper whose corner is missing.
+        let image = RgbaImage::from_fn(9, 9, |x, y| match (x, y) {
+            (0, 0) => Rgba([0, 0, 0, 0]),
+            (4, _) => Rgba([0, 0, 0, 255]),
+            _ => Rgba([230, 230, 230, 255]),
+        });
+        let (plane, _) = luminance(&image.into()).unwrap();
+        assert!((plane.get_pixel(0, 0).0[0] - 230.0 / 255.0).abs() < 1e-3);
+    }
+
+    #[test]
+    fn averages_large_images_and_takes_any_numbers() {
+        let (plane, factor) =
+            luminance(&GrayImage::from_pixel(5001, 1000, [51].into()).into()).unwrap();
+        assert_eq!((plane.dimensions(), factor), ((2501, 500), 2));
+        assert!(plane.pixels().all(|pixel| (pixel.0[0] - 0.2).abs() < 1e-3));
+
+        let strange = [f32::NAN, f32::INFINITY, -1.0, 1e30];
+        let image = ImageBuffer::from_fn(4, 4, |x, y| {
+            Rgba([strange[x as usize], strange[y as usize], 0.0, strange[3 - x as usize]])
+        });
+        let (plane, _) = luminance(&DynamicImage::ImageRgba32F(image)).unwrap();
+        assert!(plane.pixels().all(|pixel| (0.0..=1.0).contains(&pixel.0[0])), "{plane:?}");
+    }
+}

@@ -1,0 +1,16 @@
+//! Reading a digit in any picture: the picture made into what MNIST's are, then the network.
+
+mod background;
+mod bounds;
+#[allow(clippy::module_inception)] // the noun is the folder's
+mod classifier;
+mod histogram;
+mod ink;
+mod luminance;
+mod piece;
+mod prediction;
+mod prepared;
+
+pub use classifier::Classifier;
+pub use prediction::Prediction;
+pub use prepared::Prepared;

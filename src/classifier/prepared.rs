@@ -1,0 +1,197 @@
+use super::{
+    ink::Ink,
+    luminance::{Plane, luminance},
+};
+use crate::{Error, Result, data};
+use image::{DynamicImage, GrayImage, Luma, imageops};
+
+/// An image made into what MNIST's are, as the network sees it.
+///
+/// MNIST's digits were "size normalized to fit in a 20x20 pixel box while preserving their aspect ratio", with grey levels
+/// from the antialiasing, and then "centered in a 28x28 image by computing the center of mass of the pixels", white on
+/// black. Here an image becomes one of them in these steps:
+///
+/// 1. **Luminance** (Rec. 709), 16 bits too. What is transparent gets a background that the rest stands out from.
+/// 2. **Background.** If the image's border is of one level, that is the background everywhere. Else it is a photograph:
+///    a polynomial of the second degree, fitted robustly from the border inwards, follows the light on the paper.
+/// 3. **Ink** is what differs from the background, to the side on which more does: dark on light or light on dark. Otsu's
+///    threshold, over what is more than noise, tells strokes from shadows and ruled lines; specks, and what reaches in from
+///    a corner of the picture, are left out. The middle of the strokes becomes white.
+/// 4. **Size.** The ink is cut out and scaled into 20x20, averaging; strokes that would vanish are thickened first.
+/// 5. **Centre of mass**, to the nearest pixel, in the middle of 28x28; then `Resize(32)`, as in training.
+///
+/// One digit is expected: several side by side are taken for one. Colours of like luminance, yellow on white say, do not
+/// stand out.
+///
+/// ```
+/// use lenet::{Prepared, image::{DynamicImage, GrayImage, Luma}};
+///
+/// let stroke = |x, y| Luma([if (90..110).contains(&x) && (40..160).contains(&y) { 30 } else { 240 }]);
+/// let prepared = Prepared::new(&DynamicImage::from(GrayImage::from_fn(300, 200, stroke)))?;
+/// assert_eq!(prepared.bounds(), [90, 40, 20, 120]);
+/// assert!(prepared.is_dark_on_light());
+/// assert_eq!(prepared.digit().dimensions(), (28, 28));
+/// assert_eq!(prepared.input().dimensions(), (32, 32));
+/// assert_eq!(prepared.digit().get_pixel(14, 14), &Luma([255]));
+/// # Ok::<(), lenet::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prepared {
+    digit: GrayImage,
+    input: GrayImage,
+    bounds: [u32; 4],
+    dark_on_light: bool,
+}
+
+/// Height and width of the box that MNIST's digits fit in.
+const BOX: u32 = 20;
+
+/// Of the middle of an image of 28x28, in pixels whose own middles are whole numbers. That is where the training set's centres
+/// of mass are on average.
+const MIDDLE: f32 = 14.0;
+
+/// Strokes narrower than this, in pixels of the box, are thickened to it.
+const THINNEST: f32 = 1.5;
+
+impl Prepared {
+    /// The most pixels an image may have: more than any camera gives, and read in a second or two.
+    pub const MAX_PIXELS: u64 = 1 << 28;
+
+    /// Prepares an image.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoInk`] where there is nothing to be read, [`Error::Invalid`] for an image without pixels or with more than
+    /// [`MAX_PIXELS`](Prepared::MAX_PIXELS).
+    pub fn new(image: &DynamicImage) -> Result<Prepared> {
+        let (width, height) = (image.width(), image.height());
+        let pixels = u64::from(width) * u64::from(height);
+        if pixels == 0 || pixels > Prepared::MAX_PIXELS {
+            let expected = format!("1 to {} pixels", Prepared::MAX_PIXELS);
+            return Err(Error::invalid("image", expected, format!("{width}x{height}")));
+        }
+        let (plane, factor) = luminance(image)?;
+        let ink = Ink::of(&plane).ok_or(Error::NoInk { width, height })?;
+        let digit = centred(&boxed(&ink.plane));
+        let [left, top, wide, high] = ink.bounds.map(|length| length * factor);
+        Ok(Prepared {
+            input: enlarged(&digit)?,
+            digit,
+            bounds: [left, top, wide.min(width - left), high.min(height - top)],
+            dark_on_light: ink.dark,
+        })
+    }
+
+    /// The digit, white on black, 28x28: as MNIST's files have them.
+    pub fn digit(&self) -> &GrayImage {
+        &self.digit
+    }
+
+    /// The same as the network takes it, 32x32.
+    pub fn input(&self) -> &GrayImage {
+        &self.input
+    }
+
+    /// Where in the image the digit was found: left, top, width and height, in pixels.
+    pub fn bounds(&self) -> [u32; 4] {
+        self.bounds
+    }
+
+    /// Whether it is darker there than what it is on.
+    pub fn is_dark_on_light(&self) -> bool {
+        self.dark_on_light
+    }
+
+    /// The network's input: [`input`](Prepared::input) as `ToTensor` gives it, by rows.
+    pub(super) fn values(&self) -> impl Iterator<Item = f32> {
+        // A division, as in training: a multiplication by 1/255 differs in the last bit.
+        self.input.as_raw().iter().map(|&value| f32::from(value) / 255.0)
+    }
+}
+
+/// The ink scaled to fit in the box, its aspect kept.
+fn boxed(ink: &Plane) -> Plane {
+    let thick;
+    let ink = match thickening(ink) {
+        0 => ink,
+        radius => {
+            thick = thickened(ink, radius);
+            &thick
+        }
+    };
+    let longer = ink.width().max(ink.height());
+    let scaled = |length: u32| {
+        let scaled =
+            (2 * u64::from(length) * u64::from(BOX) + u64::from(longer)) / (2 * u64::from(longer));
+        (scaled as u32).clamp(1, BOX)
+    };
+    let (width, height) = (scaled(ink.width()), scaled(ink.height()));
+    if (width, height) == ink.dimensions() {
+        return ink.clone();
+    }
+    imageops::resize(ink, width, height, imageops::FilterType::Triangle)
+}
+
+/// How many pixels the strokes have to grow on either side to be seen in the box.
+fn thickening(ink: &Plane) -> u32 {
+    let at = |x: u32, y: u32| ink.get_pixel_checked(x, y).is_some_and(|pixel| pixel.0[0] > 0.5);
+    let (mut area, mut outline) = (0u32, 0u32);
+    for (x, y, _) in ink.enumerate_pixels().filter(|&(x, y, _)| at(x, y)) {
+        area += 1;
+        let sides =
+            [at(x.wrapping_sub(1), y), at(x + 1, y), at(x, y.wrapping_sub(1)), at(x, y + 1)];
+        outline += sides.iter().filter(|&&ink| !ink).count() as u32;
+    }
+    // A stroke has two sides; along an oblique one the pixels' sides are longer than it is, by 4/pi on average.
+    let width = 2.0 * area as f32 / (outline.max(1) as f32 * std::f32::consts::FRAC_PI_4);
+    let wanted = THINNEST * ink.width().max(ink.height()) as f32 / BOX as f32;
+    ((wanted - width) / 2.0).max(0.0).round() as u32
+}
+
+/// Each pixel gets the most ink that is within `radius` of it.
+fn thickened(ink: &Plane, radius: u32) -> Plane {
+    let mut thick = Plane::new(ink.width() + 2 * radius, ink.height() + 2 * radius);
+    // Rows of a disc, by how far from its middle they are.
+    let half = |dy: u32| (((radius * radius - dy * dy) as f32).sqrt() + 0.5) as u32;
+    for (x, y, pixel) in ink.enumerate_pixels().filter(|(_, _, pixel)| pixel.0[0] > 0.0) {
+        for dy in 0..=2 * radius {
+            let half = half(dy.abs_diff(radius));
+            for dx in radius - half..=radius + half {
+                let thick = thick.get_pixel_mut(x + dx, y + dy);
+                thick.0[0] = thick.0[0].max(pixel.0[0]);
+            }
+        }
+    }
+    thick
+}
+
+/// 28x28, its centre of mass in the middle.
+fn centred(digit: &Plane) -> GrayImage {
+    let side = data::MNIST_SIDE as u32;
+    let (mut mass, mut moment) = (0.0, [0.0, 0.0]);
+    for (x, y, pixel) in digit.enumerate_pixels() {
+        mass += pixel.0[0];
+        moment[0] += pixel.0[0] * x as f32;
+        moment[1] += pixel.0[0] * y as f32;
+    }
+    let offset = |moment: f32, length: u32| {
+        let offset = (MIDDLE - moment / mass.max(f32::MIN_POSITIVE)).round();
+        offset.clamp(0.0, (side - length) as f32) as u32
+    };
+    let (left, top) = (offset(moment[0], digit.width()), offset(moment[1], digit.height()));
+    let mut centred = GrayImage::new(side, side);
+    for (x, y, pixel) in digit.enumerate_pixels() {
+        centred.put_pixel(left + x, top + y, Luma([(pixel.0[0] * 255.0).round() as u8]));
+    }
+    centred
+}
+
+/// `Resize(32)`.
+fn enlarged(digit: &GrayImage) -> Result<GrayImage> {
+    let wrong = || Error::invalid("digit", "28x28", format!("{:?}", digit.dimensions()));
+    let from = digit.as_raw().as_slice().try_into().map_err(|_| wrong())?;
+    let mut to = [0; data::INPUT_SIDE * data::INPUT_SIDE];
+    data::resize(from, &mut to);
+    let side = data::INPUT_SIDE as u32;
+    GrayImage::from_raw(side, side, to.into()).ok_or_else(wrong)
+}

@@ -3,7 +3,6 @@
 
 mod answer;
 mod args;
-mod prepared;
 mod reader;
 mod routes;
 mod samples;

@@ -1,12 +1,9 @@
 //! What the network makes of a digit: its answer, what every layer gives, and what spoke for the answer.
 
-use crate::{
-    answer::{Answer, Stage, Values, Why, base64},
-    prepared::Prepared,
-};
+use crate::answer::{Answer, Stage, Values, Why, base64};
 use anyhow::{Context, Result};
 use lenet::{
-    Dataset, LeNet,
+    Dataset, LeNet, Prepared,
     image::{ImageReader, Limits},
     tch::{Device, Kind, Tensor, nn, nn::Module, no_grad_guard},
     weights,

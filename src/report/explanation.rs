@@ -212,10 +212,10 @@ impl Explanation {
             (left + width / 2, "0", HPos::Center),
             (left + width, "1", HPos::Right),
         ] {
-            canvas.draw_text(&words, &text(46, MUTED, anchor), (x, top + 72))?;
+            canvas.draw_text(words, &text(46, MUTED, anchor), (x, top + 72))?;
         }
         let words = "what each unit of C1 to F6 gives, after its tanh";
-        canvas.draw_text(&words, &text(46, MUTED, HPos::Left), (left + width + 50, top + 18))
+        canvas.draw_text(words, &text(46, MUTED, HPos::Left), (left + width + 50, top + 18))
     }
 }
 

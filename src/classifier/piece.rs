@@ -14,9 +14,8 @@ pub(super) struct Piece {
 pub(super) fn pieces(ink: &Plane, threshold: f32) -> Vec<Piece> {
     let (width, height) = ink.dimensions();
     let mut left: Vec<bool> = ink.pixels().map(|pixel| pixel.0[0] > threshold).collect();
-    let mut take = |x: u32, y: u32| {
-        left.get_mut((y * width + x) as usize).is_some_and(std::mem::take)
-    };
+    let mut take =
+        |x: u32, y: u32| left.get_mut((y * width + x) as usize).is_some_and(std::mem::take);
     let mut found = vec![];
     let mut open = vec![];
     for (x, y, _) in ink.enumerate_pixels() {

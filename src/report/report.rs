@@ -60,7 +60,7 @@ impl Report {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] where the folder can't be made or written to.
+    /// [`Error::Io`](crate::Error::Io) where the folder can't be made or written to.
     pub fn create(dir: impl AsRef<Path>) -> Result<Report> {
         Report::start(dir.as_ref(), vec![])
     }
@@ -70,7 +70,7 @@ impl Report {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] where the folder can't be made, read or written to; [`Error::Malformed`] where its `metrics.jsonl` is
+    /// [`Error::Io`](crate::Error::Io) where the folder can't be made, read or written to; [`Error::Malformed`](crate::Error::Malformed) where its `metrics.jsonl` is
     /// not one that a report wrote.
     pub fn resume(dir: impl AsRef<Path>, epochs: usize) -> Result<Report> {
         let mut earlier = metrics::from_jsonl(&dir.as_ref().join(JSONL))?;
@@ -93,7 +93,7 @@ impl Report {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] where a file can't be written; [`Error::Invalid`] where `var_store` is not a [`LeNet`](crate::LeNet)'s,
+    /// [`Error::Io`](crate::Error::Io) where a file can't be written; [`Error::Invalid`](crate::Error::Invalid) where `var_store` is not a [`LeNet`](crate::LeNet)'s,
     /// or `test` another set. The figures are written before the pictures, and the report can be used further.
     pub fn record(
         &mut self,

@@ -2,7 +2,7 @@
 //! in a folder that LENET_PARITY names. They are tests so that they share the comparisons with the golden files.
 
 use crate::{
-    BATCH_SIZE, CURVE, GRADIENTS, LOGITS, LOSS, STAGES, STEPS, TRAINED,
+    BATCH_SIZE, CURVE, GRADIENTS, LOGITS, LOSS, STAGES, STEPS,
     compare::{Allowed, Table, Tensors},
     mnist, record,
 };
@@ -16,6 +16,9 @@ use tch::Tensor;
 /// A batch's numbers against Paddle's, whatever the random weights: 2.8e-5 measured with 300 of them, where the sums of
 /// con_sam.0.bias nearly cancel. The golden files have no such case.
 const PADDLES_GRADIENTS: Allowed = Allowed::Relative(1e-4);
+/// The weights after 100 steps of Adam from random ones. Where a gradient is as small as its rounding, a step's sign is
+/// chance, and it is as long as any: the learning rate. 1.4e-4 measured, at one weight in 61,750; the losses are held tighter.
+const ANY_TRAINED: Allowed = Allowed::Absolute(1e-3);
 /// Every loss of an epoch: what has built up by its end is hardly more than 1e-5.
 const EPOCH: Allowed = Allowed::Relative(1e-3);
 /// 2.5e-7 measured.
@@ -157,7 +160,13 @@ fn training(table: &mut Table, framework: &str, folder: &Path, theirs: &Tensors)
         &ours,
         &curve,
     );
-    table.agree(&format!("{framework}: weights after them"), "final", TRAINED, &trained, theirs);
+    table.agree(
+        &format!("{framework}: weights after them"),
+        "final",
+        ANY_TRAINED,
+        &trained,
+        theirs,
+    );
     let checkpoint = folder.join("checkpoint.pt");
     if checkpoint.exists() {
         let read = record::weights(&record::trainer_from(&checkpoint), "final");

@@ -3,7 +3,7 @@
 //!     cargo run --release --example predict -- examples/images
 
 use anyhow::{Context, Result, bail};
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use lenet::{
     Classifier, Explanation, Prediction, Prepared,
     image::{self, DynamicImage, ImageDecoder, ImageReader},
@@ -64,7 +64,8 @@ fn run(args: &Args) -> Result<bool> {
         if path.is_dir() { paths.extend(images_in(path)?) } else { paths.push(path.clone()) }
     }
     if args.explain.is_some() && paths.len() != 1 {
-        bail!("--explain draws one image; there are {}", paths.len());
+        let words = format!("--explain draws one image; there are {}", paths.len());
+        Args::command().error(clap::error::ErrorKind::TooManyValues, words).exit();
     }
 
     let mut out = io::stdout().lock();

@@ -223,13 +223,15 @@ impl Layer {
     fn draw<B: DrawingBackend>(&self, canvas: &Canvas<B>, (left, top): (i32, i32)) -> Drawn<B> {
         let Look { maps, cells, size, .. } = self.look;
         let [width, height] = cells.map(|cells| cells * size);
+        // Units that are no map's pixels stand apart.
+        let spacing = if maps == [1, 1] { 4 } else { 0 };
         for (i, map) in self.values.chunks((cells[0] * cells[1]) as usize).enumerate() {
             let [column, row] = [i as i32 % maps[0], i as i32 / maps[0]];
             let [left, top] = [left + column * (width + MAP_GAP), top + row * (height + MAP_GAP)];
             for (j, &value) in map.iter().enumerate() {
                 let [x, y] = [j as i32 % cells[0], j as i32 / cells[0]];
                 let place = (left + x * size, top + y * size);
-                square(canvas, place, size, diverging(value.into()))?;
+                square(canvas, place, size - spacing, diverging(value.into()))?;
             }
             let frame = [(left - 2, top - 2), (left + width + 1, top + height + 1)];
             canvas.draw(&Rectangle::new(frame, GRID.stroke_width(3)))?;
@@ -251,6 +253,5 @@ fn square<B: DrawingBackend>(
     size: i32,
     colour: RGBColor,
 ) -> Drawn<B> {
-    // The rectangles' last pixels are theirs too.
-    canvas.draw(&Rectangle::new([(x, y), (x + size - 1, y + size - 1)], colour.filled()))
+    canvas.draw(&Rectangle::new([(x, y), (x + size, y + size)], colour.filled()))
 }

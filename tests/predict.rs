@@ -1,0 +1,130 @@
+//! The example predict, as a user runs it.
+
+#![cfg(feature = "report")] // as predict is
+
+use lenet::image::{self, GrayImage, Luma};
+use program::run;
+use std::{
+    fs::{self, File},
+    io::Read,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+#[allow(dead_code)] // what the training's tests are given
+mod program;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// In the folder of the samples.
+fn predict() -> Command {
+    let mut command = program::example("predict");
+    command.current_dir(Path::new(ROOT).join("examples/images"));
+    command
+}
+
+#[test]
+fn prints_a_line_for_each_image() {
+    let (output, out, err) = run(predict().args(["3-marker.png", "7-photo.jpg"]));
+    assert!(output.status.success() && err.is_empty(), "{err}");
+    let lines: Vec<_> = out.lines().collect();
+    assert_eq!(lines.len(), 2, "{out}");
+    assert!(lines[0].starts_with("3-marker.png: 3 (3 "), "{out}");
+    assert!(lines[1].starts_with("7-photo.jpg: 7 (7 ") && lines[1].ends_with(" %)"), "{out}");
+    assert_eq!(lines[0].matches('%').count(), 3, "{out}");
+    let (_, out, _) = run(predict().args(["--top", "1", "3-marker.png"]));
+    assert_eq!(out.matches('%').count(), 1, "{out}");
+}
+
+#[test]
+fn prints_json() {
+    let (output, out, _) = run(predict().args(["--json", "3-marker.png", "none.png"]));
+    assert_eq!(output.status.code(), Some(1));
+    let objects: Vec<serde_json::Value> =
+        out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&objects[0]["image"], &objects[0]["digit"]), (&"3-marker.png".into(), &3.into()));
+    let probabilities = objects[0]["probabilities"].as_array().unwrap();
+    let sum: f64 = probabilities.iter().map(|p| p.as_f64().unwrap()).sum();
+    assert!(probabilities.len() == 10 && (sum - 1.0).abs() < 1e-5, "{out}");
+    assert_eq!(objects[1]["image"], "none.png");
+    assert!(objects[1]["error"].as_str().unwrap().contains("No such file"), "{out}");
+}
+
+#[test]
+fn reads_folders_and_standard_input() {
+    let (output, out, err) = run(predict().arg("."));
+    assert!(output.status.success(), "{err}");
+    assert_eq!(out.lines().count(), 80);
+    assert!(out.starts_with("./0-breip.png: 0 "), "{out}");
+
+    let file = File::open(Path::new(ROOT).join("examples/images/5-chalk.jpg")).unwrap();
+    let (output, out, err) = run(predict().arg("-").stdin(file));
+    assert!(output.status.success(), "{err}");
+    assert!(out.starts_with("-: 5 "), "{out}");
+}
+
+#[test]
+fn says_what_is_wrong_and_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    GrayImage::from_pixel(40, 30, Luma([255])).save(file("blank.png")).unwrap();
+    fs::write(file("text.png"), "not a picture").unwrap();
+    let marker = fs::read(Path::new(ROOT).join("examples/images/3-marker.png")).unwrap();
+    fs::write(file("cut.png"), &marker[..200]).unwrap();
+    // Headers that promise more than there is.
+    fs::write(file("huge.pgm"), "P5 4000000000 4000000000 255\n").unwrap();
+    fs::write(file("large.pgm"), "P5 30000 30000 255\n").unwrap();
+    let bad = ["blank.png", "text.png", "cut.png", "huge.pgm", "large.pgm", "none.png"].map(file);
+    let (output, out, err) = run(predict().args(&bad).arg("3-marker.png"));
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    assert!(out.starts_with("3-marker.png: 3 ") && out.lines().count() == 1, "{out}");
+    assert_eq!(err.lines().count(), bad.len(), "{err}");
+    assert!(err.contains("nothing to read in the image (40x30)"), "{err}");
+    assert!(!err.contains("panicked"), "{err}");
+
+    let empty = tempfile::tempdir().unwrap();
+    let (output, _, err) = run(predict().arg(empty.path()));
+    assert!(output.status.code() == Some(1) && err.contains("no images"), "{err}");
+    let (output, _, err) = run(predict().args(["--weights", "none.pt", "3-marker.png"]));
+    assert!(output.status.code() == Some(1) && err.contains("none.pt"), "{err}");
+}
+
+#[test]
+fn tells_wrong_usage_from_failure() {
+    for usage in [&["--top", "0", "3-marker.png"][..], &["--top", "11", "3-marker.png"], &[]] {
+        assert_eq!(run(predict().args(usage)).0.status.code(), Some(2), "{usage:?}");
+    }
+    let (output, _, err) = run(predict().args(["--explain", "x.png", "."]));
+    assert!(output.status.code() == Some(2) && err.contains("one image"), "{err}");
+    let (output, help, _) = run(predict().arg("--help"));
+    assert!(output.status.success() && help.contains("Exit codes: 0"), "{help}");
+}
+
+/// `predict . | head -1`.
+#[test]
+fn ends_quietly_when_nobody_reads() {
+    let mut command = predict();
+    command.arg(".").stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    let mut err = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+    assert!(child.wait().unwrap().success() && err.is_empty(), "{err}");
+}
+
+#[test]
+fn explains_with_weights_of_one_s_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("why.png");
+    let weights = Path::new(ROOT).join("weights/mnist.safetensors");
+    let mut command = predict();
+    command.args(["3-marker.png", "--weights"]).arg(weights).arg("--explain").arg(&path);
+    let (output, _, err) = run(&mut command);
+    assert!(output.status.success(), "{err}");
+    let picture = image::open(path).unwrap().to_rgb8();
+    assert!(picture.width() > 2_000 && picture.height() > 500);
+    // The input's black, the scale's ends, the probabilities' blue.
+    for colour in [[0, 0, 0], [0, 68, 136], [165, 60, 0], [0, 114, 178]] {
+        assert!(picture.pixels().any(|pixel| pixel.0 == colour), "{colour:?}");
+    }
+}

@@ -53,6 +53,10 @@ const MIDDLE: f32 = 14.0;
 /// Strokes narrower than this, in pixels of the box, are thickened to it.
 const THINNEST: f32 = 1.5;
 
+/// A pixel of the box is made of this many thickened ones, across and down, or fewer. Thickening a large image as it is would
+/// take ten seconds where it is hatched all over.
+const FINE: u32 = 8;
+
 impl Prepared {
     /// The most pixels an image may have: more than any camera gives, and read in a second or two.
     pub const MAX_PIXELS: u64 = 1 << 28;
@@ -115,7 +119,8 @@ fn boxed(ink: &Plane) -> Plane {
     let ink = match thickening(ink) {
         0 => ink,
         radius => {
-            thick = thickened(ink, radius);
+            let factor = (ink.width().max(ink.height()) / (BOX * FINE)).max(1);
+            thick = thickened(&gathered(ink, factor), radius / factor);
             &thick
         }
     };
@@ -146,6 +151,16 @@ fn thickening(ink: &Plane) -> u32 {
     let width = 2.0 * area as f32 / (outline.max(1) as f32 * std::f32::consts::FRAC_PI_4);
     let wanted = THINNEST * ink.width().max(ink.height()) as f32 / BOX as f32;
     ((wanted - width) / 2.0).max(0.0).round() as u32
+}
+
+/// The most ink in each block of so many pixels across and down.
+fn gathered(ink: &Plane, factor: u32) -> Plane {
+    let mut gathered = Plane::new(ink.width().div_ceil(factor), ink.height().div_ceil(factor));
+    for (x, y, pixel) in ink.enumerate_pixels() {
+        let block = gathered.get_pixel_mut(x / factor, y / factor);
+        block.0[0] = block.0[0].max(pixel.0[0]);
+    }
+    gathered
 }
 
 /// Each pixel gets the most ink that is within `radius` of it.

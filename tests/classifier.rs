@@ -6,6 +6,7 @@ use lenet::{
     tch::{self, Device, Kind, Tensor, nn, nn::Module},
     weights::{self, StateDict},
 };
+use proptest::prelude::*;
 use std::{fs, path::Path, sync::Arc, thread};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -283,6 +284,68 @@ fn no_picture_makes_it_panic() {
     }
 }
 
+/// Any pixels, in any type and of any small size, lines and points too.
+fn any_image() -> impl Strategy<Value = DynamicImage> {
+    let side = || prop_oneof![1..4u32, 1..70u32, Just(1), Just(300)];
+    let value = prop_oneof![
+        Just(0.0f32),
+        Just(1.0),
+        0.0..1.0f32,
+        Just(0.5),
+        Just(f32::NAN),
+        Just(f32::INFINITY),
+        Just(-3.0),
+    ];
+    let palette = prop::collection::vec(value, 1..6);
+    (side(), side(), palette, any::<u64>(), 0..10, 0..3).prop_map(
+        |(width, height, palette, seed, kind, texture)| {
+            let at = |x: u32, y: u32, channel: u64| {
+                // Noise, blocks or stripes of the palette's values.
+                let place = match texture {
+                    0 => (u64::from(x) * 7919 + u64::from(y) * 104_729 + channel) ^ seed,
+                    1 => u64::from(x / 5 + y / 7) + channel,
+                    _ => u64::from(x) + seed % 3 * u64::from(y),
+                };
+                let mixed = place.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+                palette[mixed as usize % palette.len()]
+            };
+            let image = ImageBuffer::from_fn(width, height, |x, y| {
+                Rgba([at(x, y, 0), at(x, y, 1), at(x, y, 2), at(x, y, 3)])
+            });
+            let image = DynamicImage::ImageRgba32F(image);
+            match kind {
+                0 => image.to_luma8().into(),
+                1 => image.to_luma_alpha8().into(),
+                2 => image.to_rgb8().into(),
+                3 => image.to_rgba8().into(),
+                4 => image.to_luma16().into(),
+                5 => image.to_luma_alpha16().into(),
+                6 => image.to_rgb16().into(),
+                7 => image.to_rgba16().into(),
+                8 => image.to_rgb32f().into(),
+                _ => image,
+            }
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
+
+    #[test]
+    fn nor_does_one_of_any_type(image in any_image()) {
+        match Prepared::new(&image) {
+            Ok(prepared) => {
+                prop_assert!(prepared.digit().pixels().any(|pixel| pixel.0[0] > 0));
+                let [left, top, width, height] = prepared.bounds();
+                prop_assert!(width > 0 && left + width <= image.width());
+                prop_assert!(height > 0 && top + height <= image.height());
+            }
+            Err(error) => prop_assert!(matches!(error, Error::NoInk { .. }), "{error}"),
+        }
+    }
+}
+
 #[test]
 fn a_large_picture_is_read_as_a_small_one() {
     let seven = image::open(Path::new(ROOT).join("examples/images/7-marker.png")).unwrap();
@@ -297,6 +360,26 @@ fn a_large_picture_is_read_as_a_small_one() {
         assert!(got.abs_diff(expected) <= 12, "{got} {expected}");
     }
     assert_eq!(pretrained().classify_prepared(&prepared).unwrap().digit, 7);
+}
+
+/// Hairlines on a large sheet are thickened as far as the network's few pixels need it.
+#[test]
+fn hairlines_are_read_whatever_their_size() {
+    let classifier = pretrained();
+    for side in [60, 200, 700, 1_400] {
+        let seven = GrayImage::from_fn(side, side, |x, y| {
+            let (x, y) = (x * 400 / side, y * 400 / side);
+            // A step is as many of the 400 as one pixel is wide.
+            let step = (400 / side).max(1);
+            let bar = (120..280).contains(&x) && y.abs_diff(80) < step;
+            let stem = (80..320).contains(&y) && (x + y / 3).abs_diff(280 + 80 / 3) <= step;
+            Luma([if bar || stem { 0 } else { 255 }])
+        });
+        let prepared = Prepared::new(&seven.into()).unwrap();
+        let strongest = prepared.digit().pixels().map(|pixel| pixel.0[0]).max();
+        assert!(strongest > Some(150), "{strongest:?} at {side}");
+        assert_eq!(classifier.classify_prepared(&prepared).unwrap().digit, 7, "{side}");
+    }
 }
 
 #[test]

@@ -102,6 +102,24 @@ fn tells_wrong_usage_from_failure() {
 
 /// `predict . | head -1`.
 #[test]
+fn turns_photos_upright() {
+    // EXIF's orientation 6: to be turned by a quarter.
+    let upright =
+        image::open(Path::new(ROOT).join("examples/images/2-marker.png")).unwrap().to_luma8();
+    let lying = image::imageops::rotate270(&upright);
+    let mut jpeg = vec![];
+    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut jpeg, 95).encode_image(&lying).unwrap();
+    let exif = b"\xff\xe1\x00\x22Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+    jpeg.splice(2..2, exif.iter().copied());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lying.jpg");
+    fs::write(&path, jpeg).unwrap();
+    let (output, out, err) = run(predict().arg(&path));
+    assert!(output.status.success(), "{err}");
+    assert!(out.contains(": 2 (2 "), "{out}");
+}
+
+#[test]
 fn ends_quietly_when_nobody_reads() {
     let mut command = predict();
     command.arg(".").stdout(Stdio::piped()).stderr(Stdio::piped());

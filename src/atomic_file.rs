@@ -72,16 +72,18 @@ pub(crate) fn create_folder(folder: &Path) -> Result<()> {
         .map_err(Error::io("create", folder))
 }
 
-/// Has a folder's entries written to disk, where the file system can do that.
+/// Has a folder's entries written to disk, where that can be done: not every file system can, and a folder that may be
+/// written to may not be open to reading.
 fn sync(folder: &Path) -> io::Result<()> {
+    use ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
     if cfg!(not(unix)) {
         return Ok(());
     }
-    match File::open(folder)?.sync_all() {
-        Err(error) if !matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => {
-            Err(error)
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        Err(error) if matches!(error.kind(), InvalidInput | PermissionDenied | Unsupported) => {
+            Ok(())
         }
-        _ => Ok(()),
+        outcome => outcome,
     }
 }
 

@@ -379,6 +379,14 @@ fn what_no_run_comes_to_is_refused() {
         let (damage, error) = (is_damage(&error), error.to_string());
         assert!(damage && error.contains(expected), "{error}");
     }
+    // Labels that no digest has, nor letters of one byte: told apart, and shown.
+    let start = find(&fs::read(&path).unwrap(), br#"\"labels\":\""#).end;
+    let labels = String::from_utf8(fs::read(&path).unwrap()[start..start + 32].to_vec()).unwrap();
+    let other = "€".repeat(10) + "ab";
+    fs::write(dir.path().join("other"), forged(&path, &labels, &other)).unwrap();
+    let trainer = Trainer::resume(dir.path().join("other")).unwrap();
+    let error = trainer.check_data(&mnist().train.first(42)).unwrap_err().to_string();
+    assert!(error.contains("42 images with the labels €€€€€€€€,"), "{error}");
 }
 
 #[test]

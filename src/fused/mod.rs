@@ -49,6 +49,7 @@ mod tanh;
 mod transposed;
 mod vector;
 mod view;
+mod widest;
 mod worker;
 
 pub(crate) use adam::Adam;
@@ -61,3 +62,4 @@ pub use packed::Packed;
 pub use pool::Pool;
 pub(crate) use sgd::{Momentum, Sgd};
 pub(crate) use view::{numbers, numbers_mut};
+pub(crate) use widest::{Work, widest};

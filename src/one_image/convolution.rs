@@ -4,7 +4,7 @@
 //! and took up to ten times as long. The bench `train_step/lenet_1998` tells.
 
 use super::{
-    cpu::{self, multiply_add},
+    multiply_add::{self, multiply_add},
     weights::Layer,
 };
 
@@ -139,5 +139,5 @@ pub(super) fn descend<
             *total += delta;
         }
     }
-    cpu::descend::<FMA, OUT>(&mut target.bias, &rates.bias, &totals);
+    multiply_add::descend::<FMA, OUT>(&mut target.bias, &rates.bias, &totals);
 }

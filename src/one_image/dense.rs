@@ -1,7 +1,7 @@
 //! A layer in which each unit sees all of the layer before.
 
 use super::{
-    cpu::{self, multiply_add},
+    multiply_add::{self, multiply_add},
     weights::Layer,
 };
 
@@ -66,5 +66,5 @@ pub(super) fn descend<const FMA: bool, const IN: usize, const OUT: usize>(
             weights[out] = multiply_add::<FMA>(-rates[out], value * deltas[out], weights[out]);
         }
     }
-    cpu::descend::<FMA, OUT>(&mut target.bias, &rates.bias, deltas);
+    multiply_add::descend::<FMA, OUT>(&mut target.bias, &rates.bias, deltas);
 }

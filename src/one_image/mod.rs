@@ -5,9 +5,9 @@
 
 mod activations;
 mod convolution;
-mod cpu;
 mod deltas;
 mod dense;
+mod multiply_add;
 mod network;
 mod output;
 #[cfg(test)]

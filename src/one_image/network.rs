@@ -1,12 +1,14 @@
 use super::{
     activations::Activations,
-    cpu::{self, Work},
     deltas::Deltas,
     output::{Answer, Output},
     squash::Squash,
     weights::Weights,
 };
-use crate::LeNet1998Config;
+use crate::{
+    LeNet1998Config,
+    fused::{Work, widest},
+};
 
 /// An image as it is kept: 32 rows of 32 pixels, 0 (background) to 255 (ink).
 pub(crate) type Pixels = [[u8; 32]; 32];
@@ -89,12 +91,12 @@ impl Network {
 
     /// One step down each image's gradient in turn.
     pub fn train<'a>(&mut self, images: impl Iterator<Item = (&'a Pixels, u8)>) -> Seen {
-        cpu::run(Train { network: self, images })
+        widest(Train { network: self, images })
     }
 
     /// What the network makes of each image.
     pub fn answers<'a>(&self, images: impl Iterator<Item = (&'a Pixels, u8)>) -> Vec<Answer> {
-        cpu::run(Answers { network: self, images })
+        widest(Answers { network: self, images })
     }
 
     /// Estimates the second derivatives anew, from `count` images.
@@ -103,7 +105,7 @@ impl Network {
         images: impl Iterator<Item = (&'a Pixels, u8)>,
         count: usize,
     ) {
-        cpu::run(Estimate { network: self, images, count });
+        widest(Estimate { network: self, images, count });
     }
 }
 

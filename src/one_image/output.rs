@@ -1,4 +1,4 @@
-use super::{cpu::multiply_add, dense, weights::Layer};
+use super::{dense, multiply_add::multiply_add, weights::Layer};
 use crate::{OutputUnits, codes};
 
 /// The output units, and the criterion that judges them.

@@ -1,4 +1,4 @@
-use super::cpu::multiply_add;
+use super::multiply_add::multiply_add;
 use std::f32::consts::{LN_2, LOG2_E};
 
 /// The squash A tanh(S a).

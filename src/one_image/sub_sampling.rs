@@ -1,7 +1,7 @@
 //! A coefficient times the sum of 2x2 places, plus a bias, one of each a map.
 
 use super::{
-    cpu::{self, multiply_add},
+    multiply_add::{self, multiply_add},
     squash::Squash,
     weights::Layer,
 };
@@ -73,6 +73,6 @@ pub(super) fn descend<const FMA: bool, const MAPS: usize, const TO: usize>(
             bias[map] += deltas[map];
         }
     }
-    cpu::descend::<FMA, MAPS>(&mut target.weight[0], &rates.weight[0], &weight);
-    cpu::descend::<FMA, MAPS>(&mut target.bias, &rates.bias, &bias);
+    multiply_add::descend::<FMA, MAPS>(&mut target.weight[0], &rates.weight[0], &weight);
+    multiply_add::descend::<FMA, MAPS>(&mut target.bias, &rates.bias, &bias);
 }

@@ -32,11 +32,6 @@ impl TrainedSet {
 
 impl fmt::Display for TrainedSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} images with the labels {}",
-            self.images,
-            &self.labels[..8.min(self.labels.len())]
-        )
+        write!(f, "{} images with the labels {:.8}", self.images, self.labels)
     }
 }

@@ -87,7 +87,7 @@ impl State for RunState {
         epoch.check()?;
         let images = self.set.as_ref().map_or(0, |set| set.images);
         let best = self.best.map_or(0, |best| best.epoch);
-        if epochs > MOST || steps > 1 << 53 || steps < epochs + epoch.steps {
+        if epochs > MOST || steps > 1 << 53 || steps < epochs.saturating_add(epoch.steps) {
             Err(format!("{steps} steps in {epochs} epochs and {} steps", epoch.steps))
         } else if epoch.samples > images {
             Err(format!("{} images of an epoch that has {images}", epoch.samples))

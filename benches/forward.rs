@@ -4,7 +4,7 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use lenet::{
     LeNet, Mnist,
-    fused::{Batch, Network, PARAMETERS, Packed},
+    fused::{Images, Network, PARAMETERS, Packed},
     tch::{self, Device, Tensor, nn, nn::Module, no_grad_guard},
 };
 
@@ -26,14 +26,13 @@ fn forward(c: &mut Criterion) {
     let mut network = Network::new(tch::get_num_threads() as usize);
     for batch_size in BATCH_SIZES {
         let images = floats(&mnist.test.first(batch_size).images());
-        let labels = vec![0; batch_size];
-        let batch = Batch::new(&images, &labels).expect("a batch");
+        let (images, _) = images.as_chunks();
         group.throughput(Throughput::Elements(batch_size as u64)); // images
         group.bench_function(
             BenchmarkId::from_parameter(format!("b{batch_size}")),
-            |b| match images.as_array() {
-                Some(image) => b.iter(|| packed.logits(image)),
-                None => b.iter_with_large_drop(|| network.logits(parameters, &batch)),
+            |b| match images {
+                [image] => b.iter(|| packed.logits(image)),
+                _ => b.iter_with_large_drop(|| network.logits(parameters, Images::new(images))),
             },
         );
     }

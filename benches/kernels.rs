@@ -3,7 +3,7 @@
 //! backward on one thread, at the operations of the convolutions and dense layers alone. The share of the peak is the quotient.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use lenet::fused::{Batch, InstructionSet, Network, PARAMETERS, kernels};
+use lenet::fused::{Batch, InstructionSet, Network, PARAMETERS, PIXELS, kernels};
 
 /// Of an image: three times the forward pass's multiplications and additions, but for the gradient of C1's input.
 const OPERATIONS: u64 = 2 * (3 * 416_520 - 117_600);
@@ -19,7 +19,7 @@ fn kernel(c: &mut Criterion) {
         let parameters = [0.01; PARAMETERS];
         let mut gradients = [0.0; PARAMETERS];
         for n in [32, 256] {
-            let (images, labels) = (vec![0.5; n * 1024], vec![3; n]);
+            let (images, labels) = (vec![[0.5; PIXELS]; n], vec![3; n]);
             let batch = Batch::new(&images, &labels).expect("a batch");
             group.throughput(Throughput::Elements(n as u64 * OPERATIONS));
             group.bench_function(BenchmarkId::new("forward and backward", format!("b{n}")), |b| {

@@ -5,7 +5,7 @@
 
 use lenet::{
     Dataset, Engine, LeNet, Mnist, TrainConfig, Trainer,
-    fused::{Batch, InstructionSet, Network, PARAMETERS, Packed, kernels},
+    fused::{Images, InstructionSet, Network, PARAMETERS, Packed, kernels},
     tch::{self, Device, Tensor, nn, nn::Module, no_grad_guard},
 };
 use serde::Deserialize;
@@ -139,10 +139,9 @@ fn forward(engine: Engine, data: &Dataset, batch_size: usize, duration: Duration
             packed.logits(images[batch].as_array().expect("an image"));
         });
     }
-    let labels = vec![0; batch_size];
     let mut network = Network::new(tch::get_num_threads() as usize);
     timed(batches, batch_size, duration, |batch| {
-        network.logits(parameters, &Batch::new(&images[batch], &labels).expect("a batch"));
+        network.logits(parameters, Images::new(images[batch].as_chunks().0));
     })
 }
 

@@ -2,9 +2,9 @@ use super::{Parameters, Samples, libtorch::BatchOutput};
 use crate::{
     Error, Result,
     data::Dataset,
-    fused::{Batch, Network, Outcome, PARAMETERS, Pool, numbers, numbers_mut},
+    fused::{Batch, Images, Network, Outcome, PARAMETERS, PIXELS, Pool, numbers, numbers_mut},
 };
-use std::{cell::RefCell, ops::Range};
+use std::cell::RefCell;
 use tch::{Device, Kind, Tensor};
 
 /// Forward and backward by this crate's own kernels, on a CPU: see [`fused`](crate::fused).
@@ -34,12 +34,13 @@ impl Fused {
         let Outcome { loss, correct } = match samples {
             Samples::Of { data, indices } => {
                 let (pixels, labels) = (data.pixels(), data.labels());
-                let (pixels, labels) = (numbers(&pixels)?, numbers(&labels)?);
+                let (pixels, labels) = (images(numbers(&pixels)?)?, numbers(&labels)?);
                 self.gradients(parameters, &Batch::gathered(pixels, labels, numbers(indices)?)?)
             }
-            Samples::Own { images, labels } => {
-                let (images, labels) = (images.contiguous(), labels.contiguous());
-                self.gradients(parameters, &Batch::new(numbers(&images)?, numbers(&labels)?)?)
+            Samples::Own { images: values, labels } => {
+                let (values, labels) = (values.contiguous(), labels.contiguous());
+                let values = images(numbers(&values)?)?;
+                self.gradients(parameters, &Batch::new(values, numbers(&labels)?)?)
             }
         }?;
         Ok(BatchOutput {
@@ -55,24 +56,27 @@ impl Fused {
         Ok(self.network.get_mut().gradients(parameters, batch, gradients))
     }
 
-    /// The logits `[n, 10]` of the images `range` of a set.
-    pub fn logits(
-        &self,
-        parameters: &Parameters,
-        data: &Dataset,
-        range: Range<i64>,
-    ) -> Result<Tensor> {
-        let indices: Vec<_> = range.collect();
-        let (pixels, labels) = (data.pixels(), data.labels());
-        let batch = Batch::gathered(numbers(&pixels)?, numbers(&labels)?, &indices)?;
+    /// The logits `[n, 10]` of a set's images.
+    pub fn logits(&self, parameters: &Parameters, data: &Dataset) -> Result<Tensor> {
+        let indices: Vec<_> = (0..data.len() as i64).collect();
+        let pixels = data.pixels();
+        let images = Images::gathered(images(numbers(&pixels)?)?, &indices)?;
         let parameters = all(numbers(&parameters.flat)?.as_array())?;
-        let logits = self.network.borrow_mut().logits(parameters, &batch);
-        Ok(Tensor::f_from_slice(&logits)?.view([-1, 10]))
+        let logits = self.network.borrow_mut().logits(parameters, images);
+        Ok(Tensor::f_from_slice(logits.as_flattened())?.view([-1, 10]))
     }
 
     /// Its threads, for the optimizer's step.
     pub fn pool(&mut self) -> &mut Pool {
         self.network.get_mut().pool()
+    }
+}
+
+/// Images of 32×32 out of all their pixels.
+fn images<T>(pixels: &[T]) -> Result<&[[T; PIXELS]]> {
+    match pixels.as_chunks() {
+        (images, []) => Ok(images),
+        (_, rest) => Err(Error::invalid("images", "32x32", format!("{} pixels more", rest.len()))),
     }
 }
 
@@ -223,15 +227,12 @@ mod tests {
         #[test]
         fn logits_are_libtorch_s(
             seed in 0..1_000u32,
-            start in 0..10i64,
-            n in 1..=70i64,
+            n in 1..=80usize,
             (set, threads) in engines(),
         ) {
-            let (case, data) = (case(seed, 1), data(seed));
-            let engine = with(set, threads);
-            let ours = engine.logits(&case.parameters, &data, start..start + n).unwrap();
-            let (images, _) = data.range(start, n);
-            let exact = case.exact_model.forward(&images.to_kind(Kind::Double));
+            let (case, data) = (case(seed, 1), data(seed).first(n));
+            let ours = with(set, threads).logits(&case.parameters, &data).unwrap();
+            let exact = case.exact_model.forward(&data.images().to_kind(Kind::Double));
             let worst = relative(&ours, &exact);
             prop_assert!(worst <= ALLOWED, "off by {worst:.1e}");
         }

@@ -3,7 +3,6 @@ use super::{
     parameters::{Parameters, concatenate},
 };
 use crate::{Result, data::Dataset, fused::Pool, model::LeNet};
-use std::ops::Range;
 use tch::{Reduction, Tensor, nn::Module, no_grad_guard};
 
 /// Forward and backward by libtorch's operators and autograd.
@@ -23,6 +22,9 @@ pub(crate) struct BatchOutput {
     /// The gradient of the loss in each parameter, in the order of [`Parameters::flat`].
     pub gradients: Tensor,
 }
+
+/// Images of a set that go through the network at once: enough to keep the cores busy, few enough to stay in their caches.
+const AT_ONCE: i64 = 500;
 
 impl Libtorch {
     pub fn new() -> Libtorch {
@@ -51,11 +53,15 @@ impl Libtorch {
         })
     }
 
-    /// The logits `[n, 10]` of the images `range` of a set.
-    pub fn logits(&self, model: &LeNet, data: &Dataset, range: Range<i64>) -> Tensor {
+    /// The logits `[n, 10]` of a set's images.
+    pub fn logits(&self, model: &LeNet, data: &Dataset) -> Tensor {
         let _no_grad = no_grad_guard();
-        let (images, _) = data.range(range.start, range.end - range.start);
-        model.forward(&images)
+        let total = data.len() as i64;
+        let starts = (0..total).step_by(AT_ONCE as usize);
+        let logits: Vec<_> = starts
+            .map(|start| model.forward(&data.range(start, AT_ONCE.min(total - start)).0))
+            .collect();
+        Tensor::cat(&logits, 0)
     }
 
     /// For the optimizer's step.

@@ -10,7 +10,6 @@ use crate::{Error, LeNet, Result, data::Dataset, fused::Pool};
 use fused::Fused;
 use libtorch::{BatchOutput, Libtorch};
 use serde::{Deserialize, Serialize};
-use std::ops::Range;
 use tch::{Device, Tensor};
 
 /// Which implementation of forward and backward a [`Trainer`](crate::Trainer) uses. They give the same numbers, but for
@@ -77,17 +76,11 @@ impl Running {
         }
     }
 
-    /// The logits `[n, 10]` of the images `range` of a set.
-    pub fn logits(
-        &self,
-        model: &LeNet,
-        parameters: &Parameters,
-        data: &Dataset,
-        range: Range<i64>,
-    ) -> Result<Tensor> {
+    /// The logits `[n, 10]` of a set's images.
+    pub fn logits(&self, model: &LeNet, parameters: &Parameters, data: &Dataset) -> Result<Tensor> {
         match self {
-            Running::Fused(fused) => fused.logits(parameters, data, range),
-            Running::Libtorch(libtorch) => Ok(libtorch.logits(model, data, range)),
+            Running::Fused(fused) => fused.logits(parameters, data),
+            Running::Libtorch(libtorch) => Ok(libtorch.logits(model, data)),
         }
     }
 

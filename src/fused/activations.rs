@@ -1,11 +1,11 @@
 use super::{
-    batch::Batch,
     convolution,
     correlation::{C1Gradient, C3Gradient},
     dense,
     dense::{C5Backward, F6Backward, OutputBackward},
     down_sample,
     down_sample::{S2Backward, S4Backward, through_tanh},
+    images::Images,
     layout::{self, CLASSES, Layer, PIXELS},
     tanh::Tanh,
     transposed::TransposedC3,
@@ -62,9 +62,9 @@ impl<V: Vector> Activations<V> {
     }
 
     /// From the images of a group to their logits.
-    pub fn forward(&mut self, parameters: &[f32], batch: &Batch, group: usize) {
+    pub fn forward(&mut self, parameters: &[f32], batch: Images, group: usize) {
         let Self { images, c1, s2, c3, s4, c5, f6, output, .. } = self;
-        batch.interleave(group * V::LANES, V::LANES, V::floats_mut(images));
+        batch.interleave(group, images);
         let (weight, bias) = Layer::C1.of(parameters);
         V::vectorize(convolution::C1 { weight, bias, input: images, output: c1 });
         let (weight, bias) = Layer::S2.of(parameters);

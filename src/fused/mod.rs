@@ -35,6 +35,7 @@ mod cross_entropy;
 mod dense;
 mod dense_gradient;
 mod down_sample;
+mod images;
 mod instruction_set;
 mod kernels;
 mod layout;
@@ -54,6 +55,7 @@ mod worker;
 
 pub(crate) use adam::Adam;
 pub use batch::Batch;
+pub use images::Images;
 pub use instruction_set::InstructionSet;
 pub use kernels::{Alone, kernels};
 pub use layout::{CLASSES, PARAMETERS, PIXELS};

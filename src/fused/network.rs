@@ -2,6 +2,7 @@
 use super::{avx2::Avx2, avx512::Avx512};
 use super::{
     batch::Batch,
+    images::Images,
     instruction_set::InstructionSet,
     layout::{CLASSES, PARAMETERS, shares},
     pool::Pool,
@@ -58,14 +59,14 @@ impl Network {
         Network { passes: sets.iter().map(passes).collect(), pool }
     }
 
-    /// The widest vectors of which a batch fills one for each thread, or else the narrowest.
-    fn passes(&mut self, batch: &Batch) -> (&mut Pool, &mut dyn Passes) {
+    /// The widest vectors of which so many images fill one for each thread, or else the narrowest.
+    fn passes(&mut self, images: usize) -> (&mut Pool, &mut dyn Passes) {
         let threads = self.pool.threads();
         let narrowest = self.passes.len() - 1;
         let chosen = self
             .passes
             .iter()
-            .position(|passes| batch.size() >= passes.lanes() * threads)
+            .position(|passes| images >= passes.lanes() * threads)
             .unwrap_or(narrowest);
         (&mut self.pool, &mut *self.passes[chosen])
     }
@@ -78,15 +79,19 @@ impl Network {
         batch: &Batch,
         gradients: &mut [f32; PARAMETERS],
     ) -> Outcome {
-        let (pool, passes) = self.passes(batch);
+        let (pool, passes) = self.passes(batch.size());
         passes.gradients(pool, parameters, batch, gradients)
     }
 
-    /// The logits `[images, 10]` of a batch, whose labels do not matter.
-    pub fn logits(&mut self, parameters: &[f32; PARAMETERS], batch: &Batch) -> Vec<f32> {
-        let mut logits = vec![0.0; batch.size() * CLASSES];
-        let (pool, passes) = self.passes(batch);
-        passes.logits(pool, parameters, batch, &mut logits);
+    /// The logits of each image.
+    pub fn logits(
+        &mut self,
+        parameters: &[f32; PARAMETERS],
+        images: Images,
+    ) -> Vec<[f32; CLASSES]> {
+        let mut logits = vec![[0.0; CLASSES]; images.count()];
+        let (pool, passes) = self.passes(images.count());
+        passes.logits(pool, parameters, images, logits.as_flattened_mut());
         logits
     }
 
@@ -109,7 +114,7 @@ trait Passes: Debug + Send {
         gradients: &mut [f32],
     ) -> Outcome;
 
-    fn logits(&mut self, pool: &mut Pool, parameters: &[f32], batch: &Batch, logits: &mut [f32]);
+    fn logits(&mut self, pool: &mut Pool, parameters: &[f32], images: Images, logits: &mut [f32]);
 }
 
 /// One for each thread.
@@ -121,9 +126,9 @@ impl<V: Vector> Workers<V> {
         Workers((0..threads).map(|_| Worker::new()).collect())
     }
 
-    /// The workers that a batch has work for, and which of its groups each takes: as many as the others, or one more.
-    fn groups(&mut self, batch: &Batch) -> impl Iterator<Item = (&mut Worker<V>, Range<usize>)> {
-        let groups = batch.size().div_ceil(V::LANES);
+    /// The workers that so many images have work for, and which of their groups each takes: as many as the others, or one more.
+    fn groups(&mut self, images: usize) -> impl Iterator<Item = (&mut Worker<V>, Range<usize>)> {
+        let groups = images.div_ceil(V::LANES);
         let threads = self.0.len().min(groups);
         let border = move |thread| groups * thread / threads.max(1);
         let workers = self.0[..threads].iter_mut().enumerate();
@@ -143,7 +148,7 @@ impl<V: Vector> Passes for Workers<V> {
         batch: &Batch,
         mut gradients: &mut [f32],
     ) -> Outcome {
-        let mut parts: Vec<_> = self.groups(batch).collect();
+        let mut parts: Vec<_> = self.groups(batch.size()).collect();
         pool.each(&mut parts, |(worker, groups)| {
             worker.train(parameters, batch, groups.clone());
         });
@@ -170,18 +175,18 @@ impl<V: Vector> Passes for Workers<V> {
         &mut self,
         pool: &mut Pool,
         parameters: &[f32],
-        batch: &Batch,
+        images: Images,
         mut logits: &mut [f32],
     ) {
         let mut parts = vec![];
-        for (worker, groups) in self.groups(batch) {
+        for (worker, groups) in self.groups(images.count()) {
             let length = (groups.len() * V::LANES * CLASSES).min(logits.len());
             let (own, rest) = logits.split_at_mut(length);
             parts.push((worker, groups, own));
             logits = rest;
         }
         pool.each(&mut parts, |(worker, groups, logits)| {
-            worker.logits(parameters, batch, groups.clone(), logits);
+            worker.logits(parameters, images, groups.clone(), logits);
         });
     }
 }

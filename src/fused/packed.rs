@@ -247,7 +247,7 @@ fn dense<V: Vector, const OUT: usize>(weights: &Weights, input: &[f32], output: 
 #[cfg(test)]
 mod tests {
     use super::Packed;
-    use crate::fused::{Batch, Network, PARAMETERS, PIXELS};
+    use crate::fused::{Images, Network, PARAMETERS, PIXELS};
     use rand_mt::Mt;
 
     #[test]
@@ -256,13 +256,13 @@ mod tests {
         let mut draw = || generator.next_u32() as f32 / u32::MAX as f32;
         let mut parameters = vec![0.0; PARAMETERS];
         parameters.fill_with(|| draw() * 0.4 - 0.2);
-        let images: Vec<f32> = (0..9 * PIXELS).map(|_| draw()).collect();
+        let mut image = || std::array::from_fn(|_| draw());
+        let images: Vec<[f32; PIXELS]> = (0..9).map(|_| image()).collect();
         let parameters = parameters.as_array().unwrap();
-        let batch = Batch::new(&images, &[0; 9]).unwrap();
-        let expected = Network::new(1).logits(parameters, &batch);
+        let expected = Network::new(1).logits(parameters, Images::new(&images));
 
         let packed = Packed::new(parameters);
-        for (image, expected) in images.as_chunks().0.iter().zip(expected.chunks(10)) {
+        for (image, expected) in images.iter().zip(&expected) {
             for (got, expected) in packed.logits(image).iter().zip(expected) {
                 // f32 in another order, on logits of 1 or so.
                 assert!((got - expected).abs() < 4e-6, "{got} {expected}");
@@ -270,8 +270,7 @@ mod tests {
         }
         let mut wrong = *parameters;
         wrong[PARAMETERS - 10] += 1e-3;
-        let off =
-            Packed::new(&wrong).logits(&images[..PIXELS].try_into().unwrap())[0] - expected[0];
+        let off = Packed::new(&wrong).logits(&images[0])[0] - expected[0][0];
         assert!((off - 1e-3).abs() < 1e-5, "{off}");
     }
 }

@@ -3,6 +3,7 @@ use super::{
     batch::Batch,
     cross_entropy::{Sample, cross_entropy},
     dense_gradient::Operands,
+    images::Images,
     layout::{self, CLASSES, SHARED},
     panel::{Transpose, row_length},
     vector::Vector,
@@ -78,7 +79,7 @@ impl<V: Vector> Worker<V> {
         }
         self.shared_lanes.fill(V::splat(0.0));
         for group in groups {
-            self.activations.forward(parameters, batch, group);
+            self.activations.forward(parameters, batch.images(), group);
             self.loss(batch, group);
             self.activations.backward(parameters, &mut self.shared_lanes);
             let Activations { s4, c5, f6, output, c5_gradient, f6_gradient, .. } =
@@ -111,16 +112,16 @@ impl<V: Vector> Worker<V> {
         }
     }
 
-    /// Takes these groups of the batch through the network: `logits` `[images, 10]`.
+    /// Takes these groups of images through the network: `logits` `[images, 10]`.
     pub fn logits(
         &mut self,
         parameters: &[f32],
-        batch: &Batch,
+        images: Images,
         groups: Range<usize>,
         logits: &mut [f32],
     ) {
         for (group, logits) in groups.zip(logits.chunks_mut(V::LANES * CLASSES)) {
-            self.activations.forward(parameters, batch, group);
+            self.activations.forward(parameters, images, group);
             let output = V::floats(&self.activations.output);
             for (lane, logits) in logits.chunks_exact_mut(CLASSES).enumerate() {
                 for (class, logit) in logits.iter_mut().enumerate() {

@@ -131,9 +131,6 @@ pub struct Progress {
     pub stats: Option<EpochStats>,
 }
 
-/// Images that are evaluated at once: enough to keep the cores busy, few enough to stay in their caches.
-const EVALUATION_BATCH: i64 = 500;
-
 impl Trainer {
     /// A trainer with a new network, drawn from the config's seed.
     ///
@@ -302,21 +299,14 @@ impl Trainer {
     pub fn evaluate(&self, data: &Dataset) -> Result<Evaluation> {
         let _no_grad = no_grad_guard();
         let data = data.to_device(self.config.device);
-        let (mut losses, mut answers, mut probabilities) = (vec![], vec![], vec![]);
-        let (total, labels) = (data.len() as i64, data.labels());
-        for start in (0..total).step_by(EVALUATION_BATCH as usize) {
-            let range = start..total.min(start + EVALUATION_BATCH);
-            let labels = labels.narrow(0, start, range.end - start);
-            let logits = self.engine.logits(&self.model, &self.parameters, &data, range)?;
-            let none = None::<Tensor>;
-            losses.push(logits.f_cross_entropy_loss(&labels, none, Reduction::None, -100, 0.0)?);
-            answers.push(logits.argmax(1, false));
-            probabilities.push((logits.amax(1, false) - logits.logsumexp(1, false)).exp());
-        }
-        let losses = Vec::try_from(Tensor::cat(&losses, 0))?;
-        let labels = Vec::try_from(labels)?;
-        let answers = Vec::try_from(Tensor::cat(&answers, 0))?;
-        let probabilities = Vec::try_from(Tensor::cat(&probabilities, 0))?;
+        let (logits, labels) =
+            (self.engine.logits(&self.model, &self.parameters, &data)?, data.labels());
+        let none = None::<Tensor>;
+        let losses = logits.f_cross_entropy_loss(&labels, none, Reduction::None, -100, 0.0)?;
+        let probabilities = (logits.amax(1, false) - logits.logsumexp(1, false)).exp();
+        let (losses, labels) = (Vec::try_from(losses)?, Vec::try_from(labels)?);
+        let answers = Vec::try_from(logits.argmax(1, false))?;
+        let probabilities = Vec::try_from(probabilities)?;
         Ok(Evaluation::new(&losses, &labels, &answers, &probabilities, self.config.batch_size))
     }
 

@@ -76,7 +76,7 @@ fn run(args: &Args) -> Result<bool> {
             if let Some(to) = &args.explain {
                 Explanation::new(&classifier, &prepared)?.save(to)?;
             }
-            Ok(classifier.classify_prepared(&prepared)?)
+            Ok(classifier.classify_prepared(&prepared))
         });
         all &= read.is_ok();
         match (read, args.json) {

@@ -1,14 +1,14 @@
 use super::{Prediction, Prepared};
-use crate::{Error, LeNet, Result, Stage, data, weights::StateDict};
+use crate::{
+    Error, LeNet, Result, Stage,
+    data::INPUT_SIDE,
+    engine::Parameters,
+    fused::{Images, Network, PARAMETERS, Packed},
+    weights::StateDict,
+};
 use image::DynamicImage;
-use std::{
-    path::Path,
-    sync::{Mutex, PoisonError},
-};
-use tch::{
-    Device, Kind, Tensor,
-    nn::{Module, VarStore},
-};
+use std::path::Path;
+use tch::{Device, Tensor, nn::VarStore, no_grad_guard};
 
 /// Reads digits in images of any kind, on the CPU.
 ///
@@ -28,16 +28,15 @@ use tch::{
 ///
 /// # Threads
 ///
-/// It is `Send` and `Sync`: one in an `Arc` or a `static` serves a whole program. Images are prepared side by side, on the
-/// threads that call; the network's forward pass is one thread's at a time, since libtorch's tensors are not `Sync`. Who wants
-/// those side by side too opens one classifier for each thread: it takes 247 KB. libtorch itself runs a forward pass on
-/// several threads where the batch is large; [`tch::set_num_threads`] says on how many.
-///
-/// No gradients are recorded, and the weights do not change.
-#[derive(Debug)]
+/// It is `Send` and `Sync`, and never changes: one in an `Arc` or a `static` serves a whole program, and any number of threads read
+/// with it side by side. A call computes on the thread that makes it, by this crate's own kernels; no libtorch threads are
+/// started and no gradients are recorded.
+#[derive(Debug, Clone)]
 pub struct Classifier {
-    // Its weights live as long as it does: the layers hold them.
-    network: Mutex<LeNet>,
+    /// In the order of the `state_dict`.
+    parameters: Box<[f32; PARAMETERS]>,
+    /// The same, for one image at a time.
+    packed: Packed,
 }
 
 /// What `train_mnist --seed 0` gives: the post's recipe.
@@ -69,10 +68,10 @@ impl Classifier {
             return Err(Error::invalid("weights", "finite numbers", got));
         }
         let mut vs = VarStore::new(Device::Cpu);
-        let network = LeNet::new(&vs.root());
+        LeNet::zeroed(&vs.root());
         weights.load_into(&mut vs)?;
-        vs.freeze();
-        Ok(Classifier { network: Mutex::new(network) })
+        let parameters = Parameters::flatten(&vs).to_boxed()?;
+        Ok(Classifier { packed: Packed::new(&parameters), parameters })
     }
 
     /// Reads the digit in an image: dark on light or light on dark, in any colours, of any size. [`Prepared`] says how it is
@@ -82,10 +81,10 @@ impl Classifier {
     ///
     /// Those of [`Prepared::new`].
     pub fn classify(&self, image: &DynamicImage) -> Result<Prediction> {
-        self.classify_prepared(&Prepared::new(image)?)
+        Ok(self.classify_prepared(&Prepared::new(image)?))
     }
 
-    /// Reads the digits in several images, in one forward pass: much faster than one by one.
+    /// Reads the digits in several images, in one forward pass: faster than one by one, with the same probabilities but for rounding.
     ///
     /// # Errors
     ///
@@ -93,58 +92,34 @@ impl Classifier {
     /// the good ones to [`classify_all_prepared`](Classifier::classify_all_prepared).
     pub fn classify_batch(&self, images: &[DynamicImage]) -> Result<Vec<Prediction>> {
         let prepared: Vec<_> = images.iter().map(Prepared::new).collect::<Result<_>>()?;
-        self.classify_all_prepared(&prepared)
+        Ok(self.classify_all_prepared(&prepared))
     }
 
     /// [`classify`](Classifier::classify) for an image that is prepared.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Torch`], where libtorch does not work.
-    pub fn classify_prepared(&self, image: &Prepared) -> Result<Prediction> {
-        let logits = self.logits(std::slice::from_ref(image))?;
-        Ok(Prediction::from_logits(logits.first().copied().unwrap_or_default()))
+    pub fn classify_prepared(&self, image: &Prepared) -> Prediction {
+        Prediction::from_logits(self.packed.logits(&image.values()))
     }
 
     /// [`classify_batch`](Classifier::classify_batch) for images that are prepared.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Torch`], where libtorch does not work.
-    pub fn classify_all_prepared(&self, images: &[Prepared]) -> Result<Vec<Prediction>> {
-        Ok(self.logits(images)?.into_iter().map(Prediction::from_logits).collect())
+    pub fn classify_all_prepared(&self, images: &[Prepared]) -> Vec<Prediction> {
+        let images: Vec<_> = images.iter().map(Prepared::values).collect();
+        let logits = Network::new(1).logits(&self.parameters, Images::new(&images));
+        logits.into_iter().map(Prediction::from_logits).collect()
     }
 
-    /// Every layer's output for an image, in order: C1, S2, C3, S4, C5, F6, output.
+    /// Every layer's output for an image, in order: C1, S2, C3, S4, C5, F6, output. Computed by libtorch.
     ///
     /// # Errors
     ///
     /// [`Error::Torch`], where libtorch does not work.
     pub fn stages(&self, image: &Prepared) -> Result<Vec<Stage>> {
-        let images = tensor(std::slice::from_ref(image))?;
-        Ok(self.with_network(|network| network.stages(&images)))
+        let _no_grad = no_grad_guard();
+        let vs = VarStore::new(Device::Cpu);
+        let network = LeNet::zeroed(&vs.root());
+        let parameters = Tensor::f_from_slice(&*self.parameters)?;
+        Parameters::flatten(&vs).flat.f_copy_(&parameters)?;
+        let side = INPUT_SIDE as i64;
+        let image = Tensor::f_from_slice(&image.values())?.f_reshape([1, 1, side, side])?;
+        Ok(network.stages(&image))
     }
-
-    fn logits(&self, images: &[Prepared]) -> Result<Vec<[f32; 10]>> {
-        if images.is_empty() {
-            return Ok(vec![]);
-        }
-        let images = tensor(images)?;
-        let logits = self.with_network(|network| network.forward(&images));
-        let logits: Vec<f32> = logits.reshape([-1]).try_into()?;
-        Ok(logits.as_chunks().0.to_vec())
-    }
-
-    fn with_network<T>(&self, run: impl FnOnce(&LeNet) -> T) -> T {
-        // A pass that ended in a panic has changed nothing.
-        run(&self.network.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// `f32` `[n, 1, 32, 32]`.
-fn tensor(images: &[Prepared]) -> Result<Tensor> {
-    let side = data::INPUT_SIDE as i64;
-    let values: Vec<f32> = images.iter().flat_map(Prepared::values).collect();
-    let images = Tensor::f_from_slice(&values)?.f_to_kind(Kind::Float)?;
-    Ok(images.f_reshape([-1, 1, side, side])?)
 }

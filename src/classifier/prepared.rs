@@ -2,7 +2,7 @@ use super::{
     ink::Ink,
     luminance::{Plane, luminance},
 };
-use crate::{Error, Result, data};
+use crate::{Error, Result, data, fused::PIXELS};
 use image::{DynamicImage, GrayImage, Luma, imageops};
 
 /// An image made into what MNIST's are, as the network sees it.
@@ -107,9 +107,13 @@ impl Prepared {
     }
 
     /// The network's input: [`input`](Prepared::input) as `ToTensor` gives it, by rows.
-    pub(super) fn values(&self) -> impl Iterator<Item = f32> {
-        // A division, as in training: a multiplication by 1/255 differs in the last bit.
-        self.input.as_raw().iter().map(|&value| f32::from(value) / 255.0)
+    pub(super) fn values(&self) -> [f32; PIXELS] {
+        let mut values = [0.0; PIXELS];
+        for (value, &byte) in values.iter_mut().zip(self.input.as_raw()) {
+            // A division, as in training: a multiplication by 1/255 differs in the last bit.
+            *value = f32::from(byte) / 255.0;
+        }
+        values
     }
 }
 

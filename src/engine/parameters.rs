@@ -1,3 +1,4 @@
+use crate::{Error, Result, fused::PARAMETERS};
 use tch::{Tensor, nn::VarStore, no_grad_guard};
 
 /// A network's parameters in one buffer, in the order of the `state_dict`; the variables of its `VarStore` are views of it.
@@ -21,6 +22,14 @@ impl Parameters {
             variable.set_data(&values.view_as(variable));
         }
         Parameters { flat, variables }
+    }
+
+    /// All values, apart from libtorch.
+    pub fn to_boxed(&self) -> Result<Box<[f32; PARAMETERS]>> {
+        let values = Vec::<f32>::try_from(&self.flat)?.into_boxed_slice();
+        values.try_into().map_err(|values: Box<[f32]>| {
+            Error::invalid("parameters", PARAMETERS.to_string(), values.len().to_string())
+        })
     }
 
     /// How many numbers each variable has.

@@ -55,16 +55,16 @@ impl DownSample {
     /// Where `channels` is negative.
     pub fn new(vs: &nn::Path, channels: i64, config: DownSampleConfig) -> DownSample {
         let _generator = init::generator();
-        DownSample::with_init(vs, channels, config, Init::PyTorch)
+        DownSample::with_init(vs, channels, config, Some(Init::PyTorch))
     }
 
     pub(super) fn with_init(
         vs: &nn::Path,
         channels: i64,
         config: DownSampleConfig,
-        init: Init,
+        init: Option<Init>,
     ) -> DownSample {
-        let (weight, bias) = init.down_sample(channels);
+        let (weight, bias) = init::down_sample(init, channels);
         DownSample {
             weight: vs.add("weight", weight.to_device(vs.device()), true),
             bias: vs.add("bias", bias.to_device(vs.device()), true),

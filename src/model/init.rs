@@ -27,36 +27,35 @@ pub enum Init {
     Paddle,
 }
 
-impl Init {
-    /// Weight and bias of a convolution (`[out, in, k, k]`) or linear layer (`[out, in]`).
-    pub(super) fn affine(self, weight: &[i64]) -> (Tensor, Tensor) {
-        let fan_out = weight[0];
-        let fan_in: i64 = weight[1..].iter().product();
-        match self {
-            Init::PyTorch => {
-                // Kaiming's uniform with a = √5, step by step as torch.nn.init has it, for the same last bit.
-                let gain = (2.0 / (1.0 + 5f64.sqrt().powi(2))).sqrt();
-                let bound = 3f64.sqrt() * (gain / (fan_in as f64).sqrt());
-                (uniform(weight, bound), uniform(&[fan_out], 1.0 / (fan_in as f64).sqrt()))
-            }
-            Init::Paddle => {
-                let weight = match weight.len() {
-                    2 => uniform(weight, (6.0 / (fan_in + fan_out) as f64).sqrt()),
-                    _ => normal(weight) * (2.0 / fan_in as f64).sqrt(),
-                };
-                (weight, zeros(&[fan_out]))
-            }
+/// Weight and bias of a convolution (`[out, in, k, k]`) or linear layer (`[out, in]`): zeros where there is no `init`.
+pub(super) fn affine(init: Option<Init>, weight: &[i64]) -> (Tensor, Tensor) {
+    let fan_out = weight[0];
+    let fan_in: i64 = weight[1..].iter().product();
+    match init {
+        Some(Init::PyTorch) => {
+            // Kaiming's uniform with a = √5, step by step as torch.nn.init has it, for the same last bit.
+            let gain = (2.0 / (1.0 + 5f64.sqrt().powi(2))).sqrt();
+            let bound = 3f64.sqrt() * (gain / (fan_in as f64).sqrt());
+            (uniform(weight, bound), uniform(&[fan_out], 1.0 / (fan_in as f64).sqrt()))
         }
+        Some(Init::Paddle) => {
+            let weight = match weight.len() {
+                2 => uniform(weight, (6.0 / (fan_in + fan_out) as f64).sqrt()),
+                _ => normal(weight) * (2.0 / fan_in as f64).sqrt(),
+            };
+            (weight, zeros(&[fan_out]))
+        }
+        None => (zeros(weight), zeros(&[fan_out])),
     }
+}
 
-    /// Scale and bias of a `DownSample`, `[channels]` each.
-    pub(super) fn down_sample(self, channels: i64) -> (Tensor, Tensor) {
-        match self {
-            Init::PyTorch => (normal(&[channels]), normal(&[channels])),
-            Init::Paddle => {
-                (uniform(&[channels], (3.0 / channels as f64).sqrt()), zeros(&[channels]))
-            }
-        }
+/// Scale and bias of a `DownSample`, `[channels]` each: zeros where there is no `init`.
+pub(super) fn down_sample(init: Option<Init>, channels: i64) -> (Tensor, Tensor) {
+    let size = &[channels];
+    match init {
+        Some(Init::PyTorch) => (normal(size), normal(size)),
+        Some(Init::Paddle) => (uniform(size, (3.0 / channels as f64).sqrt()), zeros(size)),
+        None => (zeros(size), zeros(size)),
     }
 }
 

@@ -53,17 +53,22 @@ impl LeNet {
     /// A network whose parameters are drawn as `init` says.
     pub fn with_init(vs: &nn::Path, init: Init) -> LeNet {
         let _generator = init::generator();
-        LeNet::build(vs, init)
+        LeNet::build(vs, Some(init))
     }
 
     /// [`with_init`](LeNet::with_init), having seeded libtorch's generator.
     pub(crate) fn seeded(vs: &nn::Path, init: Init, seed: u64) -> LeNet {
         let _generator = init::generator();
         tch::manual_seed(seed as i64);
-        LeNet::build(vs, init)
+        LeNet::build(vs, Some(init))
     }
 
-    fn build(vs: &nn::Path, init: Init) -> LeNet {
+    /// A network that waits for its weights, all zero: no number is drawn for it.
+    pub(crate) fn zeroed(vs: &nn::Path) -> LeNet {
+        LeNet::build(vs, None)
+    }
+
+    fn build(vs: &nn::Path, init: Option<Init>) -> LeNet {
         let (con_sam, fc) = (vs / "con_sam", vs / "fc");
         let pool = DownSampleConfig::default();
         LeNet {
@@ -114,20 +119,24 @@ impl nn::Module for LeNet {
 }
 
 /// A convolution 5×5, stride 1, no padding: `[n, in, h, w]` to `[n, out, h - 4, w - 4]`.
-fn conv2d(vs: nn::Path, [in_channels, out_channels]: [i64; 2], init: Init) -> nn::Func<'static> {
+fn conv2d(
+    vs: nn::Path,
+    [in_channels, out_channels]: [i64; 2],
+    init: Option<Init>,
+) -> nn::Func<'static> {
     let (weight, bias) = affine(vs, &[out_channels, in_channels, 5, 5], init);
     nn::func(move |xs| xs.conv2d(&weight, Some(&bias), 1, 0, 1, 1))
 }
 
 /// A linear layer: `[n, in]` to `[n, out]`.
-fn linear(vs: nn::Path, [in_features, out_features]: [i64; 2], init: Init) -> nn::Linear {
+fn linear(vs: nn::Path, [in_features, out_features]: [i64; 2], init: Option<Init>) -> nn::Linear {
     let (ws, bs) = affine(vs, &[out_features, in_features], init);
     nn::Linear { ws, bs: Some(bs) }
 }
 
 /// The variables `weight` and `bias` under `vs`. Not tch's own layers: those draw the bias first, and as Kaiming did.
-fn affine(vs: nn::Path, weight: &[i64], init: Init) -> (Tensor, Tensor) {
-    let (weight, bias) = init.affine(weight);
+fn affine(vs: nn::Path, weight: &[i64], init: Option<Init>) -> (Tensor, Tensor) {
+    let (weight, bias) = init::affine(init, weight);
     let variable = |name, value: Tensor| vs.add(name, value.to_device(vs.device()), true);
     (variable("weight", weight), variable("bias", bias))
 }

@@ -327,15 +327,15 @@
 //!
 //! # Where the post errs
 //!
-//! Its sizes and parameters are right, for the network that it trains: the table above is what it counts, and what
-//! `torchsummary` prints for it. It errs in two places:
+//! Its sizes and parameters are right for the network that it trains: `torchsummary` counts the same. It errs in two places:
 //!
 //! - What it prints as loss is no mean loss, but about a thirty-second of it, or a sixty-fourth in the PaddlePaddle program,
 //!   as [worked through above](#the-loss). `train_mnist` prints it so, to be compared, and the mean loss beside it.
 //! - It counts 8 bytes for a number of 32 bits. There are 4: the parameters take 61,750 · 4 = 247,000 bytes, 0.247 MB. (The
 //!   summaries print 0.24, of 1,024 · 1,024 bytes each.)
 //!
-//! And it describes a network that it does not train: the paper's.
+//! And it describes the paper's network, but trains another one, whose counts are not the paper's: C3 there has 1,516
+//! parameters, and the whole 60,000.
 //!
 //! # Differences from the paper
 //!
@@ -346,7 +346,7 @@
 //! |---|---|---|
 //! | input | 28×28 pixels enlarged to 32×32, 0 to 1 | set in the middle of 32×32 ([`Fit::Pad`]), -0.1 to 1.175 |
 //! | squash | tanh(a) | 1.7159 tanh(2/3 a) |
-//! | S2, S4 | scale · *average* of four | coefficient · *sum* of four: the same with a scale four times as large |
+//! | S2, S4 | scale · *average* of four | coefficient · *sum* of four: the same function, its coefficient a quarter of that scale |
 //! | C3 | each map from all 6 of S2: 96 kernels, 2,416 parameters | from 3, 4 or 6 of them ([`C3::Partial`]): 60 kernels, 1,516 |
 //! | output | 10 linear units, 850 parameters | 10 radial basis units with fixed [`codes`], none trained |
 //! | parameters | 61,750 | 60,000 |

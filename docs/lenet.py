@@ -24,21 +24,24 @@ MIDDLE = 190
 BARS = {"C5": 220, "F6": 180, "Output": 104}
 WIDTH, HEIGHT = 1056, 392
 
+# The figure stands alone (as a picture in the README, where :root is the svg) and in the first page of `cargo doc`, where its
+# selectors must not reach the page, and whose theme it follows: rustdoc's colours where there are any. A plain colour comes first
+# for viewers that know neither var nor color-mix.
 STYLE = """
-    text { font: 13px system-ui, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif; fill: #1f2328; text-anchor: middle }
-    .name { font-size: 16px; font-weight: 650 }
-    .muted { fill: #57606a }
-    .sheet { fill: #ffffff; stroke: #57606a; stroke-width: 1 }
-    .pooled { fill: #e6eef5 }
-    .units { fill: #ffffff; stroke: #57606a; stroke-width: 1 }
-    .tick { stroke: #57606a; stroke-width: .6; opacity: .45 }
-    .window { fill: #d55e00; fill-opacity: .2; stroke: #c94f00; stroke-width: 1.2 }
-    .ray { stroke: #c94f00; stroke-width: 1; fill: none }
-    .digit { fill: none; stroke: #1f2328; stroke-width: 7; stroke-linecap: round; stroke-linejoin: round }
+    .lenet-figure text { font: 13px system-ui, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif; fill: currentColor; text-anchor: middle }
+    .lenet-figure .name { font-size: 16px; font-weight: 650 }
+    .lenet-figure .muted { opacity: .72 }
+    .lenet-figure .sheet, .lenet-figure .units { fill: #ffffff; fill: var(--main-background-color, #ffffff); stroke: currentColor; stroke-opacity: .62 }
+    .lenet-figure .pooled { fill: #e6eef5; fill: color-mix(in srgb, var(--main-background-color, #ffffff), #4a90c8 15%) }
+    .lenet-figure .tick { stroke: currentColor; stroke-width: .6; opacity: .3 }
+    .lenet-figure .window { fill: #d55e00; fill-opacity: .25; stroke: #d55e00; stroke-width: 1.2 }
+    .lenet-figure .ray { stroke: #d55e00 }
+    .lenet-figure .digit { fill: none; stroke: currentColor; stroke-width: 7; stroke-linecap: round; stroke-linejoin: round }
+    .lenet-figure:root { color: #1f2328 }
+    .lenet-figure:not(:root) { min-width: 46rem }
     @media (prefers-color-scheme: dark) {
-      text { fill: #e8ebee } .muted { fill: #a0a9b3 }
-      .sheet, .units { fill: #181c21; stroke: #a0a9b3 } .pooled { fill: #22303c } .tick { stroke: #a0a9b3 }
-      .window { fill: #ff8a3c; stroke: #ff8a3c } .ray { stroke: #ff8a3c } .digit { stroke: #e8ebee }
+      .lenet-figure:root { color: #e8ebee; --main-background-color: #181c21 }
+      .lenet-figure:root .window, .lenet-figure:root .ray { stroke: #ff8a3c }
     }
 """
 
@@ -62,9 +65,10 @@ def text(kind, x, y, content):
 
 
 def main():
-    print(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="title about">')
-    print('<title id="title">LeNet-5</title>')
-    print('<desc id="about">Input 32x32; C1, 6 maps of 28x28, 156 parameters; S2, 6 of 14x14, 12; C3, 16 of 10x10, 2,416; '
+    print(f'<svg xmlns="http://www.w3.org/2000/svg" class="lenet-figure" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+          'aria-labelledby="lenet-title lenet-about">')
+    print('<title id="lenet-title">LeNet-5</title>')
+    print('<desc id="lenet-about">Input 32x32; C1, 6 maps of 28x28, 156 parameters; S2, 6 of 14x14, 12; C3, 16 of 10x10, 2,416; '
           'S4, 16 of 5x5, 32; C5, 120 units, 48,120; F6, 84 units, 10,164; output, 10 units, 850: 61,750 parameters.</desc>')
     print(f"<style>{STYLE}</style>")
     fronts = []  # of each stage: left, top, right and bottom of what lies in front, and its middle

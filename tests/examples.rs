@@ -257,6 +257,46 @@ fn summary_prints_all_tables() {
     assert_eq!(out, LeNet1998Config::default().summary().to_string());
 }
 
+/// The blocks of the README that begin with `$` and a command. A line of `…` stands for any lines.
+#[cfg(unix)]
+#[test]
+fn the_readme_shows_what_the_examples_print() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for name in ["examples", "weights"] {
+        std::os::unix::fs::symlink(root.join(name), folder.path().join(name)).unwrap();
+    }
+    let mut shown = vec![];
+    for block in include_str!("../README.md").split("```console\n$ ").skip(1) {
+        let (block, _) = block.split_once("```").unwrap();
+        for command_and_output in block.split("\n$ ") {
+            let (command, expected) = command_and_output.split_once('\n').unwrap();
+            let command = command.strip_prefix("cargo run --release --example ").unwrap();
+            let (name, args) = command.split_once(" -- ").unwrap_or((command, ""));
+            let mut program = example(name);
+            let (output, out, err) =
+                run(program.args(args.split_whitespace()).current_dir(&folder));
+            assert!(output.status.success(), "{command}: {err}");
+            let [lines, printed] = [expected, &out].map(|text| text.lines().collect::<Vec<_>>());
+            assert!(
+                is_shown(&lines, &printed),
+                "{command} prints\n{out}the README has\n{expected}"
+            );
+            shown.push(name);
+        }
+    }
+    assert_eq!(shown, ["predict", "convert", "summary", "summary"]);
+}
+
+/// Whether `expected` is `printed`, or has `…` for lines that it leaves out.
+fn is_shown(expected: &[&str], printed: &[&str]) -> bool {
+    match expected {
+        [] => printed.is_empty(),
+        ["…", rest @ ..] => (0..=printed.len()).any(|from| is_shown(rest, &printed[from..])),
+        [line, rest @ ..] => printed.first() == Some(line) && is_shown(rest, &printed[1..]),
+    }
+}
+
 #[test]
 fn convert_takes_weights_through_every_form_and_back() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,24 +1,38 @@
-//! An epoch of the post's recipe over MNIST, everything in it: `epoch/fused/b32` and so on. The threads are libtorch's:
-//! OMP_NUM_THREADS.
+//! An epoch of the post's recipe over MNIST, test set included: `epoch/fused/b32` and so on; over fewer images and without the
+//! test set, `epoch/fused/b32/7500` and so on; and the test set alone, `evaluate/fused`. The threads are libtorch's: OMP_NUM_THREADS.
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use lenet::{Engine, Mnist, TrainConfig, Trainer, tch::Device};
 use std::time::Duration;
 
 fn epoch(c: &mut Criterion) {
     let mnist =
         Mnist::open(concat!(env!("CARGO_MANIFEST_DIR"), "/data/mnist")).expect("data/mnist");
+    let images = |n: usize| Throughput::Elements(n as u64);
     for (name, engine) in [("fused", Engine::Fused), ("libtorch", Engine::Libtorch)] {
-        let mut group = c.benchmark_group(format!("epoch/{name}"));
-        group.throughput(Throughput::Elements(mnist.train.len() as u64)); // images
-        group.sample_size(10).warm_up_time(Duration::from_millis(1));
         let config = TrainConfig { device: Device::Cpu, engine, ..TrainConfig::pytorch() };
         let mut trainer = Trainer::new(config).expect("a good config");
+        let mut group = c.benchmark_group(format!("epoch/{name}"));
+        group.sample_size(10).warm_up_time(Duration::from_millis(1));
+        group.throughput(images(mnist.train.len()));
         group.bench_function("b32", |b| {
             b.iter(|| {
                 trainer.train_epoch(&mnist.train).expect("an epoch");
                 trainer.evaluate(&mnist.test).expect("an evaluation")
             })
+        });
+        for n in [7_500, 15_000, 30_000, 60_000] {
+            let part = mnist.train.first(n);
+            group.throughput(images(n));
+            group.bench_function(BenchmarkId::new("b32", n), |b| {
+                b.iter(|| trainer.train_epoch(&part).expect("an epoch"))
+            });
+        }
+        group.finish();
+        let mut group = c.benchmark_group("evaluate");
+        group.throughput(images(mnist.test.len()));
+        group.bench_function(name, |b| {
+            b.iter(|| trainer.evaluate(&mnist.test).expect("an evaluation"))
         });
         group.finish();
     }

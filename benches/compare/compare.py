@@ -47,6 +47,10 @@ TITLES = {
 FLOP = {"forward": 2 * 416_520, "train": 2 * (3 * 416_520 - 117_600)}
 FLOP["epoch"] = FLOP["train"] + FLOP["forward"] / 6
 
+# A virtual machine's cores are at times less than cores: two of them one of the host's. What is measured while the multiply-add
+# peak is below this share of the highest is measured again, so many times at most.
+WHOLE, TRIES = 0.9, 6
+
 
 class Worker:
     def __init__(self, command, environment):
@@ -112,17 +116,21 @@ def main():
             environment["PYTHONPATH"] = paths[name]
         workers[name] = Worker(command.split(), environment)
 
-    rates, peaks, versions, memory = {}, [], {}, {}
+    rates, peaks, versions, memory, again = {}, [], {}, {}, 0
     bystanders = Bystanders([os.getpid(), *(worker.process.pid for worker in workers.values())])
     for round_ in range(args.rounds):
         for task, batch, contestants in ROWS:
             order = list(contestants)
             random.Random(round_).shuffle(order)
-            peaks.append(workers["lenet"].ask(contestant="fused", task="peak", batch=1, seconds=0.3)["gflops"])
             for contestant in order:
                 print(f"round {round_ + 1}/{args.rounds}: {task} {batch}, {contestant[0]}", file=sys.stderr)
                 _, name, inner = contestant
-                answer = workers[name].ask(contestant=inner, task=task, batch=batch, seconds=args.seconds)
+                for _ in range(TRIES):
+                    answer = workers[name].ask(contestant=inner, task=task, batch=batch, seconds=args.seconds)
+                    peaks.append(workers["lenet"].ask(contestant="fused", task="peak", batch=1, seconds=0.3)["gflops"])
+                    if peaks[-1] >= WHOLE * max(peaks):
+                        break
+                    again += 1
                 rates.setdefault((task, batch, contestant), []).append(answer["images_per_second"])
                 versions[name], memory[name] = answer["version"], answer["peak_mb"]
     share = bystanders.share()
@@ -130,7 +138,8 @@ def main():
     peak = statistics.median(peaks)
     print(f"{processor()}, {args.threads} threads; {', '.join(versions.values())}. {args.rounds} rounds, taking turns; images a")
     print(f"second, median (lowest to highest). Other programs used {share:.0%} of the machine. Multiply-add peak, measured in")
-    print(f"between: {peak:.0f} GFLOP/s ({min(peaks):.0f} to {max(peaks):.0f}).")
+    print(f"between: {peak:.0f} GFLOP/s ({min(peaks):.0f} to {max(peaks):.0f}); {again} measurements were taken again, since it was")
+    print(f"below {WHOLE:.0%} of the highest right after them.")
     for task, batch, contestants in ROWS:
         print(f"\n**{TITLES[task]}, batch {batch}**\n\n| | images/s | | to the best of the others | of the peak |\n|---|---|---|---|---|")
         medians = {contestant: statistics.median(rates[task, batch, contestant]) for contestant in contestants}

@@ -190,3 +190,41 @@ impl<V: Vector> Passes for Workers<V> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fused::PIXELS;
+    use rand_mt::Mt;
+
+    /// Needs nothing of libtorch, so that Miri can run it: a group of images for each of two threads.
+    #[test]
+    fn instruction_sets_and_threads_give_the_same_gradients() {
+        let mut generator = Mt::new(3);
+        let mut draw = || generator.next_u32() as f32 / u32::MAX as f32;
+        let parameters: Vec<f32> = (0..PARAMETERS).map(|_| draw() * 0.4 - 0.2).collect();
+        let parameters = parameters.as_array().unwrap();
+        let images: Vec<[f32; PIXELS]> = (0..9).map(|_| std::array::from_fn(|_| draw())).collect();
+        let batch = Batch::new(&images, &[0, 1, 2, 3, 4, 5, 6, 7, 9]).unwrap();
+
+        let gradients = |set, threads| {
+            let mut gradients = vec![0.0; PARAMETERS];
+            let of = gradients.as_mut_array().unwrap();
+            let outcome = Network::with(set, threads).gradients(parameters, &batch, of);
+            (outcome, gradients)
+        };
+        let (outcome, expected) = gradients(InstructionSet::Portable, 1);
+        let largest = expected.iter().fold(0f32, |largest, it| largest.max(it.abs()));
+        for set in InstructionSet::available() {
+            for threads in [1, 2] {
+                let (other, got) = gradients(set, threads);
+                assert!((other.loss - outcome.loss).abs() < 1e-5, "{set:?}: {other:?}");
+                assert_eq!(other.correct, outcome.correct);
+                for (got, expected) in got.iter().zip(&expected) {
+                    // f32, added up in another order.
+                    assert!((got - expected).abs() < 1e-5 * largest, "{set:?}: {got} {expected}");
+                }
+            }
+        }
+    }
+}

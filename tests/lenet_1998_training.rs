@@ -233,8 +233,22 @@ fn a_pass_goes_on_with_the_set_it_began_with() {
     let _ = trainer.train_pass_with(&train.first(300), |_, _| Ok(Break(()))).unwrap();
     assert_eq!(trainer.samples(), 100);
     let error = trainer.train_pass(&train.first(400)).unwrap_err();
-    assert!(error.to_string().contains("the 300 images of the pass under way"), "{error}");
+    let error = error.to_string();
+    assert!(
+        error.contains("the set so far, 300 images") && error.contains("400 images"),
+        "{error}"
+    );
+    // As many with other labels, after a stop.
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("checkpoint");
+    trainer.save_checkpoint(&path).unwrap();
+    let mut trainer = LeNet1998Trainer::resume(&path).unwrap();
+    let (_, others) = train.split(300).unwrap();
+    assert!(trainer.train_pass(&others).is_err() && trainer.check_data(&others).is_err());
     assert_eq!(trainer.train_pass(&train.first(300)).unwrap().samples, 300);
+    // The next pass may have others; who wants to know asks.
+    assert!(trainer.check_data(&others).is_err() && trainer.train_pass(&others).is_ok());
+    assert!(trainer.check_data(&others).is_ok());
 }
 
 #[test]

@@ -2,8 +2,10 @@ use super::{
     super::{
         checkpoint::{Checkpoint, State},
         checkpoints::{Recipe, Resumable},
+        schedule::MOST,
         shuffle::permutation,
         stats::Evaluation,
+        trained_set::TrainedSet,
     },
     config::{LeNet1998TrainConfig, STRIDE},
     stats::PassStats,
@@ -53,6 +55,8 @@ pub struct LeNet1998Trainer {
     steps: usize,
     /// The pass under way.
     pass: PassStats,
+    /// The set of the pass under way, else of the one before.
+    set: Option<TrainedSet>,
 }
 
 /// What a checkpoint of it says beside its tensors.
@@ -63,6 +67,8 @@ struct RunState {
     passes: usize,
     steps: usize,
     pass: PassStats,
+    /// The set of the pass under way, else of the one before.
+    set: Option<TrainedSet>,
 }
 
 impl State for RunState {
@@ -76,11 +82,18 @@ impl State for RunState {
     }
 
     fn check(&self) -> std::result::Result<(), String> {
-        let PassStats { samples, total, errors, .. } = self.pass;
-        if samples > total || errors > samples {
-            return Err(format!("{errors} errors in {samples} images of a pass that has {total}"));
+        let RunState { passes, steps, pass, ref set, .. } = *self;
+        let PassStats { samples, total, errors, .. } = pass;
+        let images = set.as_ref().map_or(0, |set| set.images);
+        if passes > MOST || steps > 1 << 53 || steps < samples {
+            Err(format!("{steps} steps in {passes} passes and {samples} images"))
+        } else if samples > total || errors > samples {
+            Err(format!("{errors} errors in {samples} images of a pass that has {total}"))
+        } else if samples > 0 && total != images {
+            Err(format!("a pass of {total} images through a set of {images}"))
+        } else {
+            Ok(())
         }
-        Ok(())
     }
 }
 
@@ -138,6 +151,7 @@ impl LeNet1998Trainer {
             passes: 0,
             steps: 0,
             pass,
+            set: None,
         })
     }
 
@@ -161,8 +175,8 @@ impl LeNet1998Trainer {
     ///
     /// # Errors
     ///
-    /// [`Error::NonFiniteLoss`] where training has diverged, and the weights are spoilt; [`Error::Invalid`] where `data` has
-    /// another length than the set of the pass that is gone on with.
+    /// [`Error::NonFiniteLoss`] where training has diverged, and the weights are spoilt; [`Error::Invalid`] where `data` is not
+    /// [the set](LeNet1998Trainer::check_data) of the pass that is gone on with.
     pub fn train_pass(&mut self, data: &Dataset) -> Result<PassStats> {
         let never = |_: &LeNet1998Trainer, _| Ok(ControlFlow::<Infallible>::Continue(()));
         let ControlFlow::Continue(stats) = self.train_pass_with(data, never)?;
@@ -181,10 +195,10 @@ impl LeNet1998Trainer {
         mut on_images: impl FnMut(&LeNet1998Trainer, PassStats) -> Result<ControlFlow<B>>,
     ) -> Result<ControlFlow<B, PassStats>> {
         let (done, total) = (self.pass.samples, data.len());
-        if done > 0 && self.pass.total != total {
-            let expected = format!("the {} images of the pass under way", self.pass.total);
-            return Err(Error::invalid("data", expected, format!("{total} images")));
+        if done > 0 {
+            self.check_data(data)?;
         }
+        self.set = Some(TrainedSet::of(data)?);
         self.pass.total = total;
         let (images, labels) = in_memory(data)?;
         let order = permutation(total, self.config.seed);
@@ -245,6 +259,15 @@ impl LeNet1998Trainer {
         self.network.set_rates(self.config.eta(self.passes), self.config.mu);
     }
 
+    /// Whether `data` is the set that it was trained on last, as [`Trainer::check_data`](crate::Trainer::check_data) tells it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] where it is another one.
+    pub fn check_data(&self, data: &Dataset) -> Result<()> {
+        self.set.as_ref().map_or(Ok(()), |set| set.expect(&TrainedSet::of(data)?))
+    }
+
     /// What the network makes of `data`, with the weights as they are now. Its losses are the criterion, for the label.
     ///
     /// # Errors
@@ -272,6 +295,7 @@ impl LeNet1998Trainer {
             passes: self.passes,
             steps: self.steps,
             pass: self.pass,
+            set: self.set.clone(),
         };
         let weights = StateDict::from_var_store(self.var_store())?;
         let curvature = Tensor::f_from_slice(&self.network.curvature())?;
@@ -312,7 +336,8 @@ impl LeNet1998Trainer {
         weights.load_into(&mut trainer.var_store)?;
         trainer.network = network(&trainer.config, &trainer.parameters)?;
         trainer.network.set_curvature(&curvature(buffers, &trainer.parameters)?);
-        (trainer.passes, trainer.steps, trainer.pass) = (state.passes, state.steps, state.pass);
+        (trainer.passes, trainer.steps) = (state.passes, state.steps);
+        (trainer.pass, trainer.set) = (state.pass, state.set);
         Ok(trainer)
     }
 
@@ -381,4 +406,34 @@ fn in_memory(data: &Dataset) -> Result<(Vec<Pixels>, Vec<u8>)> {
     let (images, _) = rows.as_chunks::<32>();
     let labels: Vec<i64> = Vec::try_from(data.labels())?;
     Ok((images.to_vec(), labels.into_iter().map(|label| label as u8).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LeNet1998TrainConfig, PassStats, RunState, State, TrainedSet};
+    use crate::Dataset;
+    use tch::{Device, Kind, Tensor};
+
+    #[test]
+    fn what_no_run_comes_to_is_refused() {
+        let blank = Tensor::zeros([300, 32, 32], (Kind::Uint8, Device::Cpu));
+        let data = Dataset::new(blank, Tensor::zeros([300], (Kind::Int64, Device::Cpu))).unwrap();
+        let set = Some(TrainedSet::of(&data).unwrap());
+        let check = |passes, steps, samples, total, errors, set: &Option<TrainedSet>| {
+            let pass = PassStats { total, samples, errors, loss_sum: 1.0 };
+            let config = LeNet1998TrainConfig::default();
+            RunState { config, passes, steps, pass, set: set.clone() }.check().is_ok()
+        };
+        assert!(check(0, 0, 0, 0, 0, &None));
+        assert!(check(2, 600, 0, 0, 0, &set));
+        assert!(check(2, 800, 200, 300, 200, &set));
+
+        assert!(!check(usize::MAX, 800, 200, 300, 1, &set));
+        assert!(!check(2, usize::MAX, 200, 300, 1, &set));
+        assert!(!check(2, 100, 200, 300, 1, &set));
+        assert!(!check(2, 800, 200, 300, 201, &set));
+        assert!(!check(2, 1_000, 400, 300, 1, &set));
+        assert!(!check(2, 800, 200, 400, 1, &set));
+        assert!(!check(2, 800, 200, 300, 1, &None));
+    }
 }

@@ -40,9 +40,21 @@ fn the_table_is_the_paper_s() {
     ];
     assert_eq!(rows, expected);
     assert_eq!((summary.parameters(), summary.connections()), (60_000, 340_908));
-    let printed = summary.to_string();
-    assert!(printed.contains("C3        16@10x10       1,516      151,600\n"), "{printed}");
-    assert!(printed.ends_with("60,000      340,908\n"), "{printed}");
+    let printed = [
+        "layer         maps  parameters  connections",
+        "-------------------------------------------",
+        "C1         6@28x28         156      122,304",
+        "S2         6@14x14          12        5,880",
+        "C3        16@10x10       1,516      151,600",
+        "S4          16@5x5          32        2,000",
+        "C5         120@1x1      48,120       48,120",
+        "F6          84@1x1      10,164       10,164",
+        "output      10@1x1           0          840",
+        "-------------------------------------------",
+        "                        60,000      340,908",
+        "",
+    ];
+    assert_eq!(summary.to_string(), printed.join("\n"));
 }
 
 #[test]

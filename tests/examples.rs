@@ -4,7 +4,10 @@
 
 mod program;
 
-use lenet::{LeNet1998Config, TrainConfig, Trainer, tch::Device, weights::StateDict};
+use lenet::{
+    C3, Distortion, Fit, LeNet1998Config, LeNet1998TrainConfig, LeNet1998Trainer, OutputUnits,
+    TrainConfig, Trainer, tch::Device, weights::StateDict,
+};
 use program::{SMALL, example, run};
 use std::{
     fs,
@@ -389,6 +392,59 @@ fn lenet_1998_goes_on_with_a_run() {
     let (output, _, err) = run(command.args(["--passes", "3"]));
     assert!(!output.status.success(), "it went on");
     assert!(err.contains("the set so far, 1600 images") && err.contains("1500 images"), "{err}");
+}
+
+/// Each is a row of the table in docs/paper.md.
+#[test]
+fn lenet_1998_trains_what_the_variant_says() {
+    let recipe = LeNet1998TrainConfig { seed: 1, passes: 1, ..LeNet1998TrainConfig::default() };
+    let full_c3 = LeNet1998Config { c3: C3::Full, ..recipe.network };
+    let linear = LeNet1998Config { output: OutputUnits::Linear, ..recipe.network };
+    let printed = LeNet1998Config::printed();
+    for (args, parameters, expected) in [
+        ("recipe", "60,000", recipe.clone()),
+        ("full-c3", "60,900", LeNet1998TrainConfig { network: full_c3, ..recipe.clone() }),
+        ("softmax", "60,850", LeNet1998TrainConfig { network: linear, j: None, ..recipe.clone() }),
+        ("resize", "60,000", LeNet1998TrainConfig { fit: Fit::Resize, ..recipe.clone() }),
+        (
+            "printed-init",
+            "60,000",
+            LeNet1998TrainConfig { network: printed, rate_factor: 0.2, ..recipe.clone() },
+        ),
+        (
+            "printed",
+            "60,000",
+            LeNet1998TrainConfig {
+                network: printed,
+                rate_factor: 1.0,
+                j: Some(0.1),
+                early_estimates: None,
+                ..recipe.clone()
+            },
+        ),
+        (
+            "recipe --distort --paper-rhythm --j 3 --rate-factor 0.1 --seed 7",
+            "60,000",
+            LeNet1998TrainConfig {
+                distortion: Some(Distortion::default()),
+                early_estimates: None,
+                j: Some(3.0),
+                rate_factor: 0.1,
+                seed: 7,
+                ..recipe
+            },
+        ),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let kept = dir.path().to_str().unwrap();
+        let fixed = ["--passes", "1", "--checkpoint", kept, "--variant"];
+        let args: Vec<_> = fixed.into_iter().chain(args.split(' ')).collect();
+        let (out, _) = lenet_1998(&args);
+        assert!(out.lines().nth(10).unwrap().contains(parameters), "{args:?}: {out}");
+        let run = format!("seed-{}/step-000001600.safetensors", expected.seed);
+        let trainer = LeNet1998Trainer::resume(dir.path().join(run)).unwrap();
+        assert_eq!(*trainer.config(), expected, "{args:?}");
+    }
 }
 
 /// In the midst of a pass, of its evaluation, of its pictures, of its checkpoint.

@@ -410,9 +410,126 @@ fn in_memory(data: &Dataset) -> Result<(Vec<Pixels>, Vec<u8>)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{LeNet1998TrainConfig, PassStats, RunState, State, TrainedSet};
-    use crate::Dataset;
+    use super::{
+        LeNet1998TrainConfig, LeNet1998Trainer, PassStats, Pixels, RunState, State, TrainedSet,
+        permutation,
+    };
+    use crate::{Dataset, Distortion, one_image::Reference};
+    use std::{collections::HashSet, ops::Range};
     use tch::{Device, Kind, Tensor};
+
+    /// Something like strokes.
+    fn image(seed: usize) -> Pixels {
+        std::array::from_fn(|y| {
+            std::array::from_fn(|x| {
+                let (x, y) = ((x * (seed + 2)) as f32, (y * 4 + seed) as f32);
+                (((x * 0.17).sin() * (y * 0.13).cos()).max(0.0) * 255.0) as u8
+            })
+        })
+    }
+
+    fn set(images: &[Pixels], labels: &[i64]) -> Dataset {
+        let pixels: Vec<_> = images.iter().flat_map(|image| image.concat()).collect();
+        let pixels = Tensor::from_slice(&pixels).view([-1, 32, 32]);
+        Dataset::new(pixels, Tensor::from_slice(labels)).unwrap()
+    }
+
+    /// The largest difference, as a share of the largest of `expected`, layer by layer.
+    fn off(got: &[f64], expected: &[f64]) -> f64 {
+        const LAYERS: [Range<usize>; 6] =
+            [0..156, 156..168, 168..1_684, 1_684..1_716, 1_716..49_836, 49_836..60_000];
+        let of_layer = |layer: Range<usize>| {
+            let pairs = got[layer.clone()].iter().zip(&expected[layer.clone()]);
+            let most = pairs.fold(0f64, |most, (a, b)| most.max((a - b).abs()));
+            most / expected[layer].iter().fold(0f64, |most, value| most.max(value.abs()))
+        };
+        LAYERS.into_iter().map(of_layer).fold(0.0, f64::max)
+    }
+
+    fn wide(numbers: &[f32]) -> Vec<f64> {
+        numbers.iter().map(|&number| f64::from(number)).collect()
+    }
+
+    /// Each image in turn, in one order, down its gradient at `η / (μ + h)`: as the connection-by-connection reference has
+    /// loss, gradient and h, which is estimated anew before each pass from images drawn at random: here from one.
+    #[test]
+    fn passes_are_the_paper_s_steps() {
+        const LABELS: [i64; 5] = [3, 1, 4, 1, 5];
+        let images: Vec<_> = (0..LABELS.len()).map(image).collect();
+        let config = LeNet1998TrainConfig {
+            rates: vec![2e-3, 1e-3, 5e-4],
+            curvature_images: 1,
+            seed: 2,
+            ..LeNet1998TrainConfig::default()
+        };
+        let reference = Reference::new(config.network, config.j);
+        let mut trainer = LeNet1998Trainer::new(config).unwrap();
+        let order = permutation(LABELS.len(), 2);
+        assert!(!order.is_sorted());
+        let mut estimated_from = HashSet::new();
+        let mut errors = vec![];
+        for eta in [8e-4, 4e-4, 2e-4, 2e-4, 2e-4, 2e-4] {
+            let look = |parameters: &[f64], index: usize| {
+                let parameters: Vec<_> = parameters.iter().map(|&value| value as f32).collect();
+                reference.look(&parameters, images[index].as_flattened(), LABELS[index] as usize)
+            };
+            let before = wide(&trainer.network.parameters());
+            let stats = trainer.train_pass(&set(&images, &LABELS)).unwrap();
+
+            let h = wide(&trainer.network.curvature());
+            let matches = |&index: &usize| off(&h, &look(&before, index).curvature) < 1e-4;
+            let source = (0..LABELS.len()).find(matches);
+            estimated_from.insert(source.expect("one of the images"));
+
+            let mut expected = before.clone();
+            let (mut loss, mut mistakes) = (0.0, 0);
+            for &index in &order {
+                let seen = look(&expected, index as usize);
+                loss += seen.loss;
+                mistakes += usize::from(seen.digit as i64 != LABELS[index as usize]);
+                for ((value, gradient), h) in expected.iter_mut().zip(&seen.gradient).zip(&h) {
+                    *value -= eta / (0.02 + h) * gradient;
+                }
+            }
+            assert_eq!((stats.samples, stats.errors), (LABELS.len(), mistakes));
+            assert!((stats.loss_sum - loss).abs() < 1e-4 * loss, "{stats:?}, not {loss}");
+            let moved = |to: &[f64]| -> Vec<_> {
+                to.iter().zip(&before).map(|(to, from)| to - from).collect()
+            };
+            let got = wide(&trainer.network.parameters());
+            // f32's rounding of weights, beside which the steps are small.
+            let off = off(&moved(&got), &moved(&expected));
+            assert!(off < 1e-3, "off by {off}");
+            errors.push(mistakes);
+        }
+        assert!(estimated_from.len() > 1, "always from one image");
+        assert!(errors[0] > errors[5], "{errors:?}"); // both kinds of answers were counted
+    }
+
+    /// Ten versions of an image, one of them itself, in turn; and no two images have the same, nor go through them together.
+    #[test]
+    fn each_pass_has_another_version_of_an_image() {
+        let image = image(7);
+        let config = LeNet1998TrainConfig::default();
+        let distorting =
+            LeNet1998TrainConfig { distortion: Some(Distortion::default()), ..config.clone() };
+        let [mut plain, mut trainer] =
+            [config, distorting].map(LeNet1998Trainer::new).map(Result::unwrap);
+        let images = [image; 3];
+        let versions: Vec<[Pixels; 3]> = (0..20)
+            .map(|pass| {
+                (plain.passes, trainer.passes) = (pass, pass);
+                assert_eq!(plain.version(&images, 1), image);
+                [0, 1, 2].map(|index| trainer.version(&images, index))
+            })
+            .collect();
+        assert_eq!(versions[..10], versions[10..]);
+        let all: HashSet<_> = versions.iter().flatten().collect();
+        assert_eq!(all.len(), 3 * 9 + 1);
+        for versions in &versions {
+            assert!(versions.iter().filter(|&version| *version == image).count() <= 1);
+        }
+    }
 
     #[test]
     fn what_no_run_comes_to_is_refused() {

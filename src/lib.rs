@@ -402,7 +402,7 @@ pub use model::{
     codes, conv_output_size, conv_parameters, linear_parameters, pool_output_size, summary,
 };
 #[cfg(feature = "report")]
-pub use report::{EpochRecord, Explanation, LeNet1998Pictures, Report};
+pub use report::{EpochRecord, Explanation, HeldOut, LeNet1998Pictures, Report};
 pub use tch;
 pub use train::{
     Adam, AdamW, AnnealStrategy, BatchStats, Best, Checkpoints, EarlyEstimates, EpochStats,

@@ -233,8 +233,22 @@ fn a_pass_goes_on_with_the_set_it_began_with() {
     let _ = trainer.train_pass_with(&train.first(300), |_, _| Ok(Break(()))).unwrap();
     assert_eq!(trainer.samples(), 100);
     let error = trainer.train_pass(&train.first(400)).unwrap_err();
-    assert!(error.to_string().contains("the 300 images of the pass under way"), "{error}");
+    let error = error.to_string();
+    assert!(
+        error.contains("the set so far, 300 images") && error.contains("400 images"),
+        "{error}"
+    );
+    // As many with other labels, after a stop.
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("checkpoint");
+    trainer.save_checkpoint(&path).unwrap();
+    let mut trainer = LeNet1998Trainer::resume(&path).unwrap();
+    let (_, others) = train.split(300).unwrap();
+    assert!(trainer.train_pass(&others).is_err() && trainer.check_data(&others).is_err());
     assert_eq!(trainer.train_pass(&train.first(300)).unwrap().samples, 300);
+    // The next pass may have others; who wants to know asks.
+    assert!(trainer.check_data(&others).is_err() && trainer.train_pass(&others).is_ok());
+    assert!(trainer.check_data(&others).is_ok());
 }
 
 #[test]
@@ -271,13 +285,13 @@ fn a_run_that_diverges_is_noticed() {
 #[cfg(feature = "report")]
 #[test]
 fn pictures_are_drawn_and_gone_on_with() {
-    use lenet::{LeNet1998Pictures, image};
+    use lenet::{HeldOut, LeNet1998Pictures, image};
 
     let mnist = mnist(Fit::Pad);
     let (train, test) = (mnist.train.first(500), mnist.test.first(300));
     let dir = tempfile::tempdir().unwrap();
     let mut trainer = LeNet1998Trainer::new(config()).unwrap();
-    let mut pictures = LeNet1998Pictures::create(dir.path()).unwrap();
+    let mut pictures = LeNet1998Pictures::create(dir.path(), HeldOut::Test).unwrap();
     let mut record = |pictures: &mut LeNet1998Pictures| {
         trainer.train_pass(&train).unwrap();
         let sets = [&train, &test].map(|set| trainer.evaluate(set).unwrap());
@@ -298,11 +312,20 @@ fn pictures_are_drawn_and_gone_on_with() {
     assert!(lines[2].ends_with(&format!(",{}", mistakes as f64 / 300.0)), "{lines:?}");
 
     // Gone on with after the first pass, the second is recorded anew.
-    let mut pictures = LeNet1998Pictures::resume(dir.path(), 1).unwrap();
+    let mut pictures = LeNet1998Pictures::resume(dir.path(), HeldOut::Test, 1).unwrap();
     assert_eq!(csv().lines().count(), 2);
     record(&mut pictures);
     assert_eq!(csv().lines().last().unwrap().split(',').next(), Some("3"));
+    // A killed write's leftover goes; errors on another set, and what is something else, are not gone on with.
+    let leftover = dir.path().join(".lenet-1.tmp");
+    fs::write(&leftover, "").unwrap();
+    let refused = |held_out| {
+        let error = LeNet1998Pictures::resume(dir.path(), held_out, 1).unwrap_err();
+        assert!(matches!(error, Error::Malformed { .. }), "{error}");
+    };
+    refused(HeldOut::Validation);
+    LeNet1998Pictures::resume(dir.path(), HeldOut::Test, 1).unwrap();
+    assert!(!leftover.exists());
     fs::write(dir.path().join("errors.csv"), "something else").unwrap();
-    let error = LeNet1998Pictures::resume(dir.path(), 1).unwrap_err();
-    assert!(matches!(error, Error::Malformed { .. }), "{error}");
+    refused(HeldOut::Test);
 }

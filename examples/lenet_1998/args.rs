@@ -1,8 +1,10 @@
 //! What can be asked for on the command line.
 
+use crate::program::weights_file;
+use anyhow::{Context, Result, bail};
 use clap::{Parser, ValueEnum};
-use lenet::{C3, Distortion, Fit, LeNet1998Config, LeNet1998TrainConfig};
-use std::{num::NonZeroUsize, path::PathBuf};
+use lenet::{C3, Distortion, Fit, HeldOut, LeNet1998Config, LeNet1998TrainConfig, weights::Form};
+use std::{num::NonZeroUsize, ops::RangeInclusive, path::PathBuf};
 
 /// Train the LeNet-5 of the 1998 paper on MNIST, as the paper does.
 #[derive(Parser)]
@@ -19,10 +21,10 @@ pub struct Args {
     passes: Option<usize>,
     /// The first seed
     #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
+    seed: u64,
     /// Train with N seeds, one after the other, and print mean and spread
     #[arg(long, value_name = "N", default_value = "1")]
-    pub seeds: NonZeroUsize,
+    seeds: NonZeroUsize,
     /// What all learning rates are multiplied by [default: the variant's]
     #[arg(long, value_name = "X")]
     rate_factor: Option<f64>,
@@ -47,8 +49,8 @@ pub struct Args {
     /// Go on from the newest good checkpoint in the folder; start where there is none
     #[arg(long, requires = "checkpoint")]
     pub resume: bool,
-    /// Write pictures to this folder, in one of its own for each seed, after each pass: the errors, the misread digits, the
-    /// codes
+    /// Write pictures to this folder, in one of its own for each seed, after each pass: the errors, the digits that were
+    /// misread, the codes
     #[arg(long, value_name = "DIR")]
     pub pictures: Option<PathBuf>,
     /// Print nothing but errors
@@ -100,5 +102,26 @@ impl Args {
             seed: self.seed,
             ..variant
         }
+    }
+
+    /// The seeds to train with.
+    pub fn seeds(&self) -> Result<RangeInclusive<u64>> {
+        let last = self.seed.checked_add(self.seeds.get() as u64 - 1);
+        Ok(self.seed..=last.context("--seed and --seeds: there is no such seed as the last")?)
+    }
+
+    /// What the network is judged by.
+    pub fn held_out(&self) -> HeldOut {
+        if self.validation.is_some() { HeldOut::Validation } else { HeldOut::Test }
+    }
+
+    /// Refuses, before any training, a file that the weights can't be written to after it.
+    pub fn check_files(&self) -> Result<()> {
+        let Some(path) = &self.save_model else { return Ok(()) };
+        weights_file::check("--save-model", path)?;
+        if Form::of_path(path)? == Form::Onnx {
+            bail!("--save-model {}: only the post's LeNet is written as ONNX", path.display());
+        }
+        Ok(())
     }
 }

@@ -9,7 +9,8 @@ use anyhow::{Context, Result};
 use args::Args;
 use clap::Parser;
 use lenet::{
-    Checkpoints, LeNet1998Pictures, LeNet1998TrainConfig, LeNet1998Trainer, Mnist, weights,
+    Checkpoints, Evaluation, HeldOut, LeNet1998Pictures, LeNet1998TrainConfig, LeNet1998Trainer,
+    Mnist, PassStats, weights,
 };
 use program::{
     kept_run::{resumed, stop},
@@ -30,7 +31,8 @@ fn main() -> ExitCode {
 
 fn run(args: Args) -> Result<ExitCode> {
     let terminal = Terminal { quiet: args.quiet };
-    let config = args.config();
+    let (config, seeds) = (args.config(), args.seeds()?);
+    args.check_files()?;
     let dir = match &args.data {
         Some(dir) => dir.clone(),
         None => Mnist::dir()?,
@@ -44,7 +46,7 @@ fn run(args: Args) -> Result<ExitCode> {
 
     let signals = Signals::catch()?;
     let mut errors = vec![];
-    for seed in args.seed..args.seed + args.seeds.get() as u64 {
+    for seed in seeds {
         let config = LeNet1998TrainConfig { seed, ..config.clone() };
         match train(config, &args, &mnist, &terminal, &signals)? {
             Continue(error) => errors.push(error),
@@ -56,14 +58,14 @@ fn run(args: Args) -> Result<ExitCode> {
         let all: Vec<_> = errors.iter().map(|error| format!("{error:.2}")).collect();
         terminal.print(format_args!(
             "{} error after the last pass, %: {}; mean {mean:.3}, standard deviation {deviation:.3}\n",
-            tested_on(&args),
+            name(args.held_out()),
             all.join(" ")
         ))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Trains with one seed. The test error after the last pass, in per cent, or the signal that stopped it.
+/// Trains with one seed. The error after the last pass, in per cent, or the signal that stopped it.
 fn train(
     config: LeNet1998TrainConfig,
     args: &Args,
@@ -75,20 +77,28 @@ fn train(
     let of_seed = |dir: &PathBuf| dir.join(format!("seed-{seed}"));
     let checkpoints = args.checkpoint.as_ref().map(of_seed).map(Checkpoints::open).transpose()?;
     let mut trainer = match resumed(config.clone(), args.resume, checkpoints.as_ref())? {
-        Some(trainer) => {
-            let (passes, samples) = (trainer.passes(), trainer.samples());
-            terminal.note(format_args!("going on after pass {passes} and {samples} images"));
-            trainer
-        }
+        Some(trainer) => trainer,
         None => LeNet1998Trainer::new(config)?,
     };
-    let dir = args.pictures.as_ref().map(of_seed);
-    let mut pictures = match (dir, trainer.passes()) {
-        (None, _) => None,
-        (Some(dir), 0) => Some(LeNet1998Pictures::create(dir)?),
-        (Some(dir), passes) => Some(LeNet1998Pictures::resume(dir, passes)?),
-    };
+    trainer.check_data(&mnist.train).context("cannot go on with this --data and --validation")?;
     terminal.print(format_args!("seed {seed}\n"))?;
+    match (trainer.passes(), trainer.samples()) {
+        (0, 0) => (),
+        (trained, _) if trained >= passes => {
+            terminal.note(format_args!("all {passes} passes were trained before"))
+        }
+        (trained, 0) => terminal.note(format_args!("going on after pass {trained}")),
+        (trained, samples) => terminal.note(format_args!(
+            "going on in pass {}, after {samples} of {} images",
+            trained + 1,
+            mnist.train.len()
+        )),
+    }
+    let mut pictures = match (args.pictures.as_ref().map(of_seed), trainer.passes()) {
+        (None, _) => None,
+        (Some(dir), 0) => Some(LeNet1998Pictures::create(dir, args.held_out())?),
+        (Some(dir), trained) => Some(LeNet1998Pictures::resume(dir, args.held_out(), trained)?),
+    };
     while trainer.passes() < passes {
         let pass = trainer.passes() + 1;
         let bar = terminal.bar("{prefix} {wide_bar:.cyan/blue} {msg}");
@@ -119,42 +129,68 @@ fn train(
                 return Ok(Break(signal));
             }
         };
-        let train = trainer.evaluate(&mnist.train)?;
-        let test = trainer.evaluate(&mnist.test)?;
-        terminal.print(format_args!(
-            "pass {pass:2}: training error {:.3} % on the way, {:.3} % after; {} error {:.2} % ({} of {})\n",
-            seen.error() * 100.0,
-            100.0 - train.accuracy * 100.0,
-            tested_on(args),
-            100.0 - test.accuracy * 100.0,
-            test.mistakes.len(),
-            test.samples
-        ))?;
-        terminal.note(format_args!(
-            "{:.2} s, {rate:.0} images/s; criterion {:.4} on the way, {:.4} (training), {:.4} ({})",
-            seen.samples as f64 / rate,
-            seen.loss(),
-            train.loss,
-            test.loss,
-            tested_on(args)
-        ));
-        // The checkpoint last: what is in it has been reported.
-        if let Some(pictures) = &mut pictures {
-            pictures.record(pass, &train, &test, &mnist.test)?;
-        }
+        let (train, test) = (trainer.evaluate(&mnist.train)?, trainer.evaluate(&mnist.test)?);
+        let recorded = show_pass(pass, &seen, &train, &test, rate, args.held_out(), terminal)
+            .and_then(|()| match &mut pictures {
+                Some(pictures) => Ok(pictures.record(pass, &train, &test, &mnist.test)?),
+                None => Ok(()),
+            });
+        // Whatever became of that, the pass is not lost. After it, so that a run which is killed in between records again.
         if let Some(checkpoints) = &checkpoints {
             checkpoints.save(&trainer)?;
         }
+        recorded?;
     }
     if let Some(path) = &args.save_model {
         weights::save(trainer.var_store(), path)?;
         terminal.note(format_args!("weights saved to {}", path.display()));
     }
-    Ok(Continue(100.0 - trainer.evaluate(&mnist.test)?.accuracy * 100.0))
+    Ok(Continue(per_cent(&trainer.evaluate(&mnist.test)?)))
 }
 
-fn tested_on(args: &Args) -> &'static str {
-    if args.validation.is_some() { "validation" } else { "test" }
+/// What the paper's figure 5 has of a pass, and what it has not; `rate` is in images per second.
+fn show_pass(
+    pass: usize,
+    seen: &PassStats,
+    train: &Evaluation,
+    test: &Evaluation,
+    rate: f64,
+    held_out: HeldOut,
+    terminal: &Terminal,
+) -> Result<()> {
+    let name = name(held_out);
+    terminal.print(format_args!(
+        "pass {pass:2}: training error {:.3} % on the way, {:.3} % after; {name} error {:.2} % ({} of {})\n",
+        seen.error() * 100.0,
+        per_cent(train),
+        per_cent(test),
+        test.mistakes.len(),
+        test.samples
+    ))?;
+    let criterion = format!(
+        "criterion {:.4} on the way, {:.4} (training), {:.4} ({name})",
+        seen.loss(),
+        train.loss,
+        test.loss
+    );
+    let seconds = seen.samples as f64 / rate;
+    match rate > 0.0 {
+        true => terminal.note(format_args!("{seconds:.2} s, {rate:.0} images/s; {criterion}")),
+        false => terminal.note(format_args!("{criterion}")), // it was trained before
+    }
+    Ok(())
+}
+
+fn name(held_out: HeldOut) -> &'static str {
+    match held_out {
+        HeldOut::Test => "test",
+        HeldOut::Validation => "validation",
+    }
+}
+
+/// The errors.
+fn per_cent(set: &Evaluation) -> f64 {
+    set.mistakes.len() as f64 * 100.0 / set.samples as f64
 }
 
 /// Of the sample: divided by one less than there are.

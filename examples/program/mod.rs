@@ -3,6 +3,7 @@
 pub mod kept_run;
 pub mod signals;
 pub mod terminal;
+pub mod weights_file;
 
 use std::{
     io::{self, ErrorKind},

@@ -1,9 +1,10 @@
 //! What can be asked for on the command line.
 
-use anyhow::{Result, bail};
+use crate::program::weights_file;
+use anyhow::Result;
 use clap::{Parser, ValueEnum};
-use lenet::{Engine, TrainConfig, tch::Device, weights::Form};
-use std::{num::NonZeroUsize, path::Path, path::PathBuf};
+use lenet::{Engine, TrainConfig, tch::Device};
+use std::{num::NonZeroUsize, path::PathBuf};
 
 /// Train LeNet on MNIST.
 #[derive(Parser)]
@@ -99,14 +100,8 @@ impl Args {
     /// Refuses, before any training, files that can't be written after it.
     pub fn check_files(&self) -> Result<()> {
         for (option, path) in [("--save-model", &self.save_model), ("--best", &self.best)] {
-            let Some(path) = path else { continue };
-            Form::of_path(path)?;
-            if path.is_dir() {
-                bail!("{option} {}: that is a folder", path.display());
-            }
-            let folder = path.parent().filter(|folder| *folder != Path::new(""));
-            if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-                bail!("{option} {}: there is no folder {}", path.display(), folder.display());
+            if let Some(path) = path {
+                weights_file::check(option, path)?;
             }
         }
         Ok(())

@@ -69,7 +69,7 @@ fn mix(image: &[[u8; 32]; 32], x: f64, y: f64) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Distortion, Draws};
+    use super::{Distortion, Draws, MIDDLE};
 
     const NONE: Distortion = Distortion { translation: 0.0, scale: 0.0, squeeze: 0.0, shear: 0.0 };
 
@@ -109,5 +109,68 @@ mod tests {
             furthest = furthest.max((x - 15.0).abs());
         }
         assert!((2.4..2.6).contains(&furthest), "{furthest}");
+    }
+    /// A blob of ink there, from the middle.
+    fn blob(x: f64, y: f64) -> [[u8; 32]; 32] {
+        std::array::from_fn(|row| {
+            std::array::from_fn(|column| {
+                let (dx, dy) = (column as f64 - MIDDLE - x, row as f64 - MIDDLE - y);
+                (250.0 * (-(dx * dx + dy * dy) / 4.0).exp()).round() as u8
+            })
+        })
+    }
+
+    /// Where the ink is, from the middle.
+    fn centre(image: &[[u8; 32]; 32]) -> (f64, f64) {
+        let (mut x, mut y, mut total) = (0.0, 0.0, 0.0);
+        for (i, &ink) in image.as_flattened().iter().enumerate() {
+            let ink = f64::from(ink);
+            x += ink * ((i % 32) as f64 - MIDDLE);
+            y += ink * ((i / 32) as f64 - MIDDLE);
+            total += ink;
+        }
+        (x / total, y / total)
+    }
+
+    /// What the map makes of 10 pixels to the right and of 10 downwards; how far it goes; all of it is reached.
+    fn maps(one: Distortion, most: f64, check: impl Fn(f64, [(f64, f64); 2])) {
+        let mut furthest = [0f64; 2];
+        for seed in 0..500 {
+            let of = |x, y| centre(&one.apply(&blob(x, y), &mut Draws::new([seed])));
+            let ends = [of(10.0, 0.0), of(0.0, 10.0)];
+            let amount = if one.shear > 0.0 { ends[1].0 / 10.0 } else { ends[0].0 / 10.0 - 1.0 };
+            furthest = [furthest[0].min(amount), furthest[1].max(amount)];
+            check(amount, ends);
+        }
+        let near = |amount: f64| (amount - most).abs() < 0.05 * most;
+        assert!(near(-furthest[0]) && near(furthest[1]), "{furthest:?}");
+    }
+
+    fn is_near(got: (f64, f64), expected: (f64, f64)) {
+        let off = (got.0 - expected.0).hypot(got.1 - expected.1);
+        // The blob is made of whole pixels, with whole numbers.
+        assert!(off < 0.1, "{got:?}, not {expected:?}");
+    }
+
+    #[test]
+    fn each_map_is_its_own() {
+        maps(Distortion { scale: 0.15, ..NONE }, 0.15, |growth, [right, down]| {
+            is_near(right, (10.0 * (1.0 + growth), 0.0));
+            is_near(down, (0.0, 10.0 * (1.0 + growth)));
+        });
+        maps(Distortion { squeeze: 0.15, ..NONE }, 0.15, |growth, [right, down]| {
+            is_near(right, (10.0 * (1.0 + growth), 0.0));
+            is_near(down, (0.0, 10.0 / (1.0 + growth)));
+        });
+        maps(Distortion { shear: 0.3, ..NONE }, 0.3, |shear, [right, down]| {
+            is_near(right, (10.0, 0.0));
+            is_near(down, (10.0 * shear, 10.0));
+        });
+    }
+
+    #[test]
+    fn it_goes_as_far_as_documented() {
+        let expected = Distortion { translation: 2.5, scale: 0.15, squeeze: 0.15, shear: 0.3 };
+        assert_eq!(Distortion::default(), expected);
     }
 }

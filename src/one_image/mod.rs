@@ -19,3 +19,5 @@ mod tests;
 mod weights;
 
 pub(crate) use network::{Network, Pixels};
+#[cfg(test)]
+pub(crate) use reference::Reference;

@@ -15,7 +15,7 @@ type Unit = Vec<Term>;
 const ONE: usize = 0;
 
 /// The network as a list of units: 1, the pixels, then layer by layer.
-pub(super) struct Reference {
+pub(crate) struct Reference {
     config: LeNet1998Config,
     j: Option<f64>,
     /// Those that have inputs: all but the 1 and the pixels.
@@ -25,7 +25,9 @@ pub(super) struct Reference {
 }
 
 /// What an image gave.
-pub(super) struct Derivatives {
+pub(crate) struct Derivatives {
+    /// The answer.
+    pub digit: usize,
     pub loss: f64,
     pub gradient: Vec<f64>,
     pub curvature: Vec<f64>,
@@ -166,6 +168,7 @@ impl Reference {
         let total = exps.clone().sum::<f64>() + self.j.map_or(0.0, |j| (-j).exp());
         let shares: Vec<_> = exps.map(|exp| exp / total).collect();
         let loss = total.ln() - logits[label];
+        let digit = (0..10).fold(0, |best, i| if logits[i] > logits[best] { i } else { best });
 
         // By the values, first and second.
         let (mut first, mut second) = (vec![0.0; end], vec![0.0; end]);
@@ -204,7 +207,7 @@ impl Reference {
                 }
             }
         }
-        Derivatives { loss, gradient, curvature }
+        Derivatives { digit, loss, gradient, curvature }
     }
 }
 

@@ -1,6 +1,10 @@
 use super::palette::INK;
 use crate::{Error, Result};
-use image::{ImageFormat, RgbImage, imageops};
+use image::{
+    RgbImage,
+    codecs::png::{CompressionType, FilterType, PngEncoder},
+    imageops,
+};
 use plotters::{
     coord::Shift,
     drawing::DrawingAreaErrorKind,
@@ -10,11 +14,7 @@ use plotters::{
         text_anchor::{HPos, Pos, VPos},
     },
 };
-use std::{
-    io::{self, Cursor},
-    path::Path,
-    sync::Once,
-};
+use std::{io, path::Path, sync::Once};
 
 pub(super) type Canvas<B> = DrawingArea<B, Shift>;
 pub(super) type Drawn<B> =
@@ -60,8 +60,10 @@ pub(super) fn png(picture: &impl Picture, path: &Path) -> Result<Vec<u8>> {
         .ok_or_else(|| Error::invalid("picture", "a canvas of its size", "another"))?;
     let small = imageops::thumbnail(&drawn, width / SUPERSAMPLING, height / SUPERSAMPLING);
     let mut bytes = vec![];
+    // The fast compression that is the encoder's own choice makes files of twice the size.
+    let (compression, filter) = (CompressionType::Default, FilterType::Adaptive);
     small
-        .write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png)
+        .write_with_encoder(PngEncoder::new_with_quality(&mut bytes, compression, filter))
         .map_err(|error| cannot_draw(path, error))?;
     Ok(bytes)
 }

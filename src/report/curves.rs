@@ -1,5 +1,6 @@
 use super::{
     canvas::{Canvas, Drawn, Picture, text},
+    held_out::HeldOut,
     lenet_1998::PassErrors,
     metrics::Metrics,
     palette::{BLUE, GREEN, GRID, INK, MUTED, VERMILION},
@@ -72,8 +73,9 @@ impl Curves {
         }
     }
 
-    /// Errors on the training and on the test set, pass by pass, beside the test error that the paper's end with.
-    pub fn errors(passes: &[PassErrors], papers: f64) -> Curves {
+    /// Errors on the training images and on those that are held out, pass by pass, beside the test error that the paper's end
+    /// with.
+    pub fn errors(passes: &[PassErrors], held_out: HeldOut, papers: f64) -> Curves {
         let line = |name, colour, marker, figure: fn(&PassErrors) -> f64| {
             let points = passes.iter().map(|pass| (pass.pass as f64, figure(pass))).collect();
             Series { name, colour, marker, points }
@@ -86,7 +88,7 @@ impl Curves {
             unit: Unit::Errors,
             series: vec![
                 line("train", BLUE, OCTAGON, |pass| pass.train),
-                line("test", VERMILION, DIAMOND, |pass| pass.test),
+                line(held_out.name(), VERMILION, DIAMOND, |pass| pass.held_out),
                 Series { name: "paper", colour: GREEN, marker: TRIANGLE, points },
             ],
         }
@@ -288,7 +290,22 @@ fn decimals(ticks: &[f64]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{decimals, ticks, whole_ticks};
+    use super::{
+        super::{canvas::Picture, held_out::HeldOut, lenet_1998::PassErrors},
+        Curves, decimals, ticks, whole_ticks,
+    };
+
+    #[test]
+    fn errors_are_named_for_the_images_they_were_made_on() {
+        let passes = [(1, 0.02, 0.019), (2, 0.01, 0.012)]
+            .map(|(pass, train, held_out)| PassErrors { pass, train, held_out });
+        let said = |held_out| Curves::errors(&passes, held_out, 0.0095).description();
+        assert_eq!(
+            said(HeldOut::Test),
+            "Errors from pass 1 to 2; train from 2.00 % to 1.00 %; test from 1.90 % to 1.20 %; paper from 0.95 % to 0.95 %"
+        );
+        assert!(said(HeldOut::Validation).contains("; val from 1.90 % to 1.20 %"));
+    }
 
     #[test]
     fn ticks_are_round_and_hold_the_range() {

@@ -2,6 +2,7 @@ use super::{
     canvas::{self, Picture},
     codes::Codes,
     curves::Curves,
+    held_out::HeldOut,
     sheet::Sheet,
 };
 use crate::{Dataset, Error, Result, atomic_file, train::Evaluation};
@@ -16,16 +17,16 @@ use std::{
 /// | file | what it has | paper |
 /// |---|---|---|
 /// | `errors.png` | errors over the passes, and the 0.95 % that the paper's network makes of the test set | figure 5 |
-/// | `misread.png` | the test images that were taken for another digit, up to 120 | figure 8 |
+/// | `misread.png` | the images that were taken for another digit, up to 120 | figure 8 |
 /// | `codes.png` | the bitmaps that F6 is compared with | figure 3 |
 /// | `errors.csv` | the errors, a line a pass | |
 ///
 /// ```no_run
-/// use lenet::{LeNet1998Pictures, LeNet1998TrainConfig, LeNet1998Trainer, Mnist};
+/// use lenet::{HeldOut, LeNet1998Pictures, LeNet1998TrainConfig, LeNet1998Trainer, Mnist};
 ///
 /// let config = LeNet1998TrainConfig::default();
 /// let mnist = Mnist::open_fitted(Mnist::dir()?, config.fit)?;
-/// let mut pictures = LeNet1998Pictures::create("runs/1998")?;
+/// let mut pictures = LeNet1998Pictures::create("runs/1998", HeldOut::Test)?;
 /// let mut trainer = LeNet1998Trainer::new(config)?;
 /// while trainer.passes() < trainer.config().passes {
 ///     trainer.train_pass(&mnist.train)?;
@@ -37,6 +38,7 @@ use std::{
 #[derive(Debug)]
 pub struct LeNet1998Pictures {
     dir: PathBuf,
+    held_out: HeldOut,
     passes: Vec<PassErrors>,
 }
 
@@ -45,23 +47,28 @@ pub struct LeNet1998Pictures {
 pub(super) struct PassErrors {
     pub pass: usize,
     pub train: f64,
-    pub test: f64,
+    pub held_out: f64,
 }
 
 /// The share of the test set that the paper's network takes for another digit: section III.B.
 const PAPERS_TEST_ERROR: f64 = 0.0095;
 
 const CSV: &str = "errors.csv";
-const HEADER: &str = "pass,train_error,test_error";
+
+/// Its first line.
+fn header(held_out: HeldOut) -> String {
+    format!("pass,train_error,{}_error", held_out.name())
+}
 
 impl LeNet1998Pictures {
-    /// Of a new run, in a folder that is made where it is missing. An earlier run's are written over.
+    /// Of a new run that is judged by its errors on `held_out`, in a folder that is made where it is missing. An earlier run's
+    /// are written over.
     ///
     /// # Errors
     ///
     /// [`Error::Io`] where the folder can't be made or written to.
-    pub fn create(dir: impl AsRef<Path>) -> Result<LeNet1998Pictures> {
-        LeNet1998Pictures::start(dir.as_ref(), vec![])
+    pub fn create(dir: impl AsRef<Path>, held_out: HeldOut) -> Result<LeNet1998Pictures> {
+        LeNet1998Pictures::start(dir.as_ref(), held_out, vec![])
     }
 
     /// Of an earlier run, which goes on after `passes` passes: what is there about later ones is cut.
@@ -69,30 +76,35 @@ impl LeNet1998Pictures {
     /// # Errors
     ///
     /// As [`create`](LeNet1998Pictures::create), and [`Error::Malformed`] where its `errors.csv` is not one that was written
-    /// here.
-    pub fn resume(dir: impl AsRef<Path>, passes: usize) -> Result<LeNet1998Pictures> {
+    /// here, of a run with the same `held_out`.
+    pub fn resume(
+        dir: impl AsRef<Path>,
+        held_out: HeldOut,
+        passes: usize,
+    ) -> Result<LeNet1998Pictures> {
         let path = dir.as_ref().join(CSV);
         let mut earlier = match fs::read_to_string(&path) {
-            Ok(text) => from_csv(&text).ok_or_else(|| {
-                Error::malformed(&path, "CSV", format!("its lines are not {HEADER}"))
+            Ok(text) => from_csv(&text, held_out).ok_or_else(|| {
+                Error::malformed(&path, "CSV", format!("its lines are not {}", header(held_out)))
             })?,
             Err(error) if error.kind() == ErrorKind::NotFound => vec![],
             Err(error) => return Err(Error::io("read", path)(error)),
         };
         earlier.retain(|errors| errors.pass <= passes);
-        LeNet1998Pictures::start(dir.as_ref(), earlier)
+        LeNet1998Pictures::start(dir.as_ref(), held_out, earlier)
     }
 
-    fn start(dir: &Path, passes: Vec<PassErrors>) -> Result<LeNet1998Pictures> {
-        fs::create_dir_all(dir).map_err(Error::io("create", dir))?;
-        let pictures = LeNet1998Pictures { dir: dir.into(), passes };
+    fn start(dir: &Path, held_out: HeldOut, passes: Vec<PassErrors>) -> Result<LeNet1998Pictures> {
+        atomic_file::create_folder(dir)?;
+        atomic_file::remove_leftovers(dir)?;
+        let pictures = LeNet1998Pictures { dir: dir.into(), held_out, passes };
         pictures.write_csv()?;
         pictures.write_png("codes.png", &Codes)?;
         Ok(pictures)
     }
 
-    /// Takes down what the network makes of the training and of the test set after a pass, counted from 1. `data` is the set
-    /// that `test` was counted on.
+    /// Takes down what the network makes of the training images and of those that are held out after a pass, counted from 1.
+    /// `data` is the set that `held_out` was counted on.
     ///
     /// # Errors
     ///
@@ -101,23 +113,25 @@ impl LeNet1998Pictures {
         &mut self,
         pass: usize,
         train: &Evaluation,
-        test: &Evaluation,
+        held_out: &Evaluation,
         data: &Dataset,
     ) -> Result<()> {
-        let sheet = Sheet::all(&test.mistakes, data)?;
+        let sheet = Sheet::all(&held_out.mistakes, data)?;
         self.passes.retain(|errors| errors.pass < pass);
         let error = |set: &Evaluation| set.mistakes.len() as f64 / set.samples as f64;
-        self.passes.push(PassErrors { pass, train: error(train), test: error(test) });
+        self.passes.push(PassErrors { pass, train: error(train), held_out: error(held_out) });
         self.write_csv()?;
-        self.write_png("errors.png", &Curves::errors(&self.passes, PAPERS_TEST_ERROR))?;
+        let curves = Curves::errors(&self.passes, self.held_out, PAPERS_TEST_ERROR);
+        self.write_png("errors.png", &curves)?;
         self.write_png("misread.png", &sheet)
     }
 
     fn write_csv(&self) -> Result<()> {
-        let line =
-            |PassErrors { pass, train, test }: &PassErrors| format!("{pass},{train},{test}\n");
-        let lines: String = self.passes.iter().map(line).collect();
-        atomic_file::write(&self.dir.join(CSV), format!("{HEADER}\n{lines}").as_bytes())
+        let mut text = header(self.held_out) + "\n";
+        for PassErrors { pass, train, held_out } in &self.passes {
+            text += &format!("{pass},{train},{held_out}\n");
+        }
+        atomic_file::write(&self.dir.join(CSV), text.as_bytes())
     }
 
     fn write_png(&self, name: &str, picture: &impl Picture) -> Result<()> {
@@ -127,15 +141,15 @@ impl LeNet1998Pictures {
 }
 
 /// What [`write_csv`](LeNet1998Pictures::write_csv) wrote; none where it is something else.
-fn from_csv(text: &str) -> Option<Vec<PassErrors>> {
+fn from_csv(text: &str, held_out: HeldOut) -> Option<Vec<PassErrors>> {
     let mut lines = text.lines();
-    lines.next().filter(|&header| header == HEADER)?;
+    lines.next().filter(|&first| first == header(held_out))?;
     lines
         .map(|line| {
             let (pass, errors) = line.split_once(',')?;
-            let (train, test) = errors.split_once(',')?;
-            let [train, test] = [train, test].map(|share| share.parse().ok());
-            Some(PassErrors { pass: pass.parse().ok()?, train: train?, test: test? })
+            let (train, held_out) = errors.split_once(',')?;
+            let [train, held_out] = [train, held_out].map(|share| share.parse().ok());
+            Some(PassErrors { pass: pass.parse().ok()?, train: train?, held_out: held_out? })
         })
         .collect()
 }

@@ -7,6 +7,7 @@ mod curves;
 mod events;
 mod explanation;
 mod filters;
+mod held_out;
 mod lenet_1998;
 mod metrics;
 mod page;
@@ -17,6 +18,7 @@ mod report;
 mod sheet;
 
 pub use explanation::Explanation;
+pub use held_out::HeldOut;
 pub use lenet_1998::LeNet1998Pictures;
 pub use record::EpochRecord;
 pub use report::Report;

@@ -6,48 +6,59 @@ use crate::{Dataset, Result, train::Mistake};
 use image::{GrayImage, imageops};
 use plotters::{prelude::*, style::text_anchor::HPos};
 
-/// The worst mistakes, side by side.
+/// Mistakes, side by side.
 #[derive(Debug)]
 pub(super) struct Sheet {
     pub shown: Vec<(Mistake, GrayImage)>,
     /// How many there are, shown or not.
     total: usize,
+    look: &'static Look,
+}
+
+/// How mistakes are laid out.
+#[derive(Debug)]
+struct Look {
+    /// How many there is room for.
+    most: usize,
     columns: i32,
+    /// Width and height of a pixel of an image.
+    pixel: i32,
+    /// What an image takes, with its frame, its caption and the room around it.
+    tile: (i32, i32),
+    /// The worst first, and the probability that each answer was given; else what the paper's figure 8 has: the order of the
+    /// set, and `4->6` for a 4 that was read as a 6.
+    by_loss: bool,
 }
 
 /// What a look can take in.
-const SHOWN: usize = 40;
-const COLUMNS: i32 = 8;
-/// What a sheet of all mistakes has room for, where there are not too many: the paper shows 82.
-const MOST: usize = 120;
-const MOST_COLUMNS: i32 = 12;
-const PIXEL: i32 = 8;
-const IMAGE: i32 = 32 * PIXEL;
-const TILE: (i32, i32) = (IMAGE + 54, IMAGE + 164);
+const WORST: Look = Look { most: 40, columns: 8, pixel: 8, tile: (310, 420), by_loss: true };
+/// All of them where they are not too many: the paper shows 82.
+const ALL: Look = Look { most: 120, columns: 12, pixel: 4, tile: (170, 218), by_loss: false };
+
 const MARGIN: i32 = 40;
 
 impl Sheet {
     /// The worst of the images of `data`, dark on light.
     pub fn new(mistakes: &[Mistake], data: &Dataset) -> Result<Sheet> {
-        Sheet::of(mistakes, data, SHOWN, COLUMNS)
+        Sheet::of(mistakes, data, &WORST)
     }
 
-    /// All of them, or nearly so, in the order of the set: as the paper's figure 8 shows them.
+    /// All of them, or nearly so, as the paper's figure 8 shows them.
     pub fn all(mistakes: &[Mistake], data: &Dataset) -> Result<Sheet> {
-        let mut worst = mistakes[..mistakes.len().min(MOST)].to_vec();
-        worst.sort_by_key(|mistake| mistake.index);
-        let mut sheet = Sheet::of(&worst, data, MOST, MOST_COLUMNS)?;
-        sheet.total = mistakes.len();
-        Ok(sheet)
+        Sheet::of(mistakes, data, &ALL)
     }
 
-    fn of(mistakes: &[Mistake], data: &Dataset, most: usize, columns: i32) -> Result<Sheet> {
-        let shown = mistakes.iter().take(most).map(|mistake| {
+    fn of(mistakes: &[Mistake], data: &Dataset, look: &'static Look) -> Result<Sheet> {
+        let mut worst = mistakes[..mistakes.len().min(look.most)].to_vec();
+        if !look.by_loss {
+            worst.sort_by_key(|mistake| mistake.index);
+        }
+        let shown = worst.into_iter().map(|mistake| {
             let mut image = data.image(mistake.index)?;
             imageops::invert(&mut image);
-            Ok((*mistake, image))
+            Ok((mistake, image))
         });
-        Ok(Sheet { shown: shown.collect::<Result<_>>()?, total: mistakes.len(), columns })
+        Ok(Sheet { shown: shown.collect::<Result<_>>()?, total: mistakes.len(), look })
     }
 }
 
@@ -56,11 +67,9 @@ impl Picture for Sheet {
         match (self.shown.len(), self.total) {
             (_, 0) => "No mistakes".into(),
             (_, 1) => "The only mistake".into(),
-            (shown, total) if shown == total && self.columns == MOST_COLUMNS => {
-                format!("All {total} mistakes")
-            }
-            (shown, total) if shown == total => format!("All {total} mistakes, the worst first"),
-            (shown, total) => format!("The worst {shown} of {total} mistakes"),
+            (shown, total) if shown < total => format!("The worst {shown} of {total} mistakes"),
+            (_, total) if self.look.by_loss => format!("All {total} mistakes, the worst first"),
+            (_, total) => format!("All {total} mistakes"),
         }
     }
 
@@ -69,26 +78,35 @@ impl Picture for Sheet {
     }
 
     fn size(&self) -> (u32, u32) {
-        let rows = self.shown.len().div_ceil(self.columns as usize) as i32;
-        ((self.columns * TILE.0 + 2 * MARGIN) as u32, (rows * TILE.1 + MARGIN) as u32)
+        let Look { columns, tile, .. } = *self.look;
+        let rows = self.shown.len().div_ceil(columns as usize) as i32;
+        ((columns * tile.0 + 2 * MARGIN) as u32, (rows * tile.1 + MARGIN) as u32)
     }
 
     fn draw<B: DrawingBackend>(&self, canvas: &Canvas<B>) -> Drawn<B> {
+        let Look { columns, pixel, tile, by_loss, .. } = *self.look;
+        let side = 32 * pixel;
         for (i, (mistake, image)) in self.shown.iter().enumerate() {
-            let (column, row) = (i as i32 % self.columns, i as i32 / self.columns);
-            let (left, top) = (MARGIN + column * TILE.0 + (TILE.0 - IMAGE) / 2, 4 + row * TILE.1);
+            let (column, row) = (i as i32 % columns, i as i32 / columns);
+            let (left, top) = (MARGIN + column * tile.0 + (tile.0 - side) / 2, 4 + row * tile.1);
             for (x, y, ink) in image.enumerate_pixels() {
-                let (x, y) = (left + x as i32 * PIXEL, top + y as i32 * PIXEL);
+                let (x, y) = (left + x as i32 * pixel, top + y as i32 * pixel);
                 let colour = RGBColor(ink.0[0], ink.0[0], ink.0[0]);
-                canvas.draw(&Rectangle::new([(x, y), (x + PIXEL, y + PIXEL)], colour.filled()))?;
+                canvas.draw(&Rectangle::new([(x, y), (x + pixel, y + pixel)], colour.filled()))?;
             }
-            let frame = [(left - 4, top - 4), (left + IMAGE + 3, top + IMAGE + 3)];
+            let frame = [(left - 4, top - 4), (left + side + 3, top + side + 3)];
             canvas.draw(&Rectangle::new(frame, GRID.stroke_width(4)))?;
-            let middle = left + IMAGE / 2;
-            let words = format!("{} read as {}", mistake.label, mistake.answer);
-            canvas.draw_text(&words, &bold(50, INK, HPos::Center), (middle, top + IMAGE + 36))?;
-            let sure = format!("{:.1} %", mistake.probability * 100.0);
-            canvas.draw_text(&sure, &text(46, MUTED, HPos::Center), (middle, top + IMAGE + 86))?;
+            let (middle, bottom) = (left + side / 2, top + side);
+            let Mistake { label, answer, probability, .. } = mistake;
+            let words = match by_loss {
+                true => format!("{label} read as {answer}"),
+                false => format!("{label}->{answer}"),
+            };
+            canvas.draw_text(&words, &bold(50, INK, HPos::Center), (middle, bottom + 36))?;
+            if by_loss {
+                let sure = format!("{:.1} %", probability * 100.0);
+                canvas.draw_text(&sure, &text(46, MUTED, HPos::Center), (middle, bottom + 86))?;
+            }
         }
         Ok(())
     }

@@ -44,6 +44,7 @@ pub fn codes() -> [[f32; CODE_WIDTH * CODE_HEIGHT]; 10] {
 #[cfg(test)]
 mod tests {
     use super::{CODE_WIDTH, DIGITS, codes};
+    use sha2::{Digest, Sha256};
 
     #[test]
     fn every_line_has_a_row_of_each_digit() {
@@ -53,6 +54,19 @@ mod tests {
             assert!(rows.iter().all(|row| row.len() == CODE_WIDTH), "{line}");
             assert!(line.bytes().all(|byte| b"#. ".contains(&byte)), "{line}");
         }
+    }
+
+    /// A network that was trained with them is worth nothing with others, and its file does not have them.
+    #[test]
+    fn they_are_what_they_were() {
+        let rows: Vec<_> = codes()
+            .concat()
+            .chunks(CODE_WIDTH)
+            .map(|row| row.iter().fold(0, |bits, &pixel| 2 * bits + u8::from(pixel == 1.0)))
+            .collect();
+        let digest: String =
+            Sha256::digest(rows)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(digest, "886440f8132c3bdd");
     }
 
     /// The penalty of a digit's own code for another digit is twice the number of pixels in which they differ.

@@ -146,3 +146,71 @@ impl LeNet1998TrainConfig {
 
 /// Images from one look up from training to the next.
 pub(super) const STRIDE: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::{EarlyEstimates, LeNet1998TrainConfig};
+    use crate::{Fit, LeNet1998Config};
+
+    #[test]
+    fn the_presets_are_what_the_paper_prints_and_the_recipe() {
+        let printed = LeNet1998TrainConfig {
+            network: LeNet1998Config::printed(),
+            fit: Fit::Pad,
+            passes: 20,
+            rates: [5e-4; 2]
+                .into_iter()
+                .chain([2e-4; 3])
+                .chain([1e-4; 3])
+                .chain([5e-5; 4])
+                .chain([1e-5])
+                .collect(),
+            rate_factor: 1.0,
+            mu: 0.02,
+            j: Some(0.1),
+            curvature_images: 500,
+            early_estimates: None,
+            distortion: None,
+            seed: 0,
+        };
+        assert_eq!(LeNet1998TrainConfig::printed(), printed);
+        let early = EarlyEstimates { every: 100, until: 2_000, then_every: 1_000 };
+        let recipe = LeNet1998TrainConfig {
+            network: LeNet1998Config::default(),
+            rate_factor: 0.4,
+            j: Some(5.0),
+            early_estimates: Some(early),
+            ..printed
+        };
+        assert_eq!(LeNet1998TrainConfig::default(), recipe);
+    }
+
+    #[test]
+    fn each_pass_has_its_rate_and_the_last_one_stays() {
+        let config = LeNet1998TrainConfig {
+            rates: vec![5e-4, 2e-4, 1e-5],
+            rate_factor: 0.5,
+            ..LeNet1998TrainConfig::default()
+        };
+        let etas: Vec<_> = (0..5).map(|pass| config.eta(pass)).collect();
+        assert_eq!(etas, [2.5e-4, 1e-4, 5e-6, 5e-6, 5e-6]);
+    }
+
+    #[test]
+    fn estimates_come_before_each_pass_and_often_in_the_first() {
+        let due = |config: &LeNet1998TrainConfig, pass| -> Vec<_> {
+            let looks = (0..60_000).step_by(100);
+            looks.filter(|&samples| config.is_estimate_due(pass, samples)).collect()
+        };
+        let recipe = LeNet1998TrainConfig::default();
+        let first: Vec<_> = (0..2_000).step_by(100).chain((2_000..60_000).step_by(1_000)).collect();
+        assert_eq!(first.len(), 78);
+        assert_eq!(due(&recipe, 0), first);
+        assert_eq!(due(&recipe, 1), [0]);
+        assert_eq!(due(&LeNet1998TrainConfig::printed(), 0), [0]);
+
+        let early = EarlyEstimates { every: 100, until: 300, then_every: 200 };
+        let config = LeNet1998TrainConfig { early_estimates: Some(early), ..recipe };
+        assert_eq!(due(&config, 0)[..6], [0, 100, 200, 400, 600, 800]); // 300 is no longer one of the early ones
+    }
+}

@@ -2,8 +2,10 @@ use super::{
     super::{
         checkpoint::{Checkpoint, State},
         checkpoints::{Recipe, Resumable},
+        schedule::MOST,
         shuffle::permutation,
         stats::Evaluation,
+        trained_set::TrainedSet,
     },
     config::{LeNet1998TrainConfig, STRIDE},
     stats::PassStats,
@@ -53,6 +55,8 @@ pub struct LeNet1998Trainer {
     steps: usize,
     /// The pass under way.
     pass: PassStats,
+    /// The set of the pass under way, else of the one before.
+    set: Option<TrainedSet>,
 }
 
 /// What a checkpoint of it says beside its tensors.
@@ -63,6 +67,8 @@ struct RunState {
     passes: usize,
     steps: usize,
     pass: PassStats,
+    /// The set of the pass under way, else of the one before.
+    set: Option<TrainedSet>,
 }
 
 impl State for RunState {
@@ -76,11 +82,18 @@ impl State for RunState {
     }
 
     fn check(&self) -> std::result::Result<(), String> {
-        let PassStats { samples, total, errors, .. } = self.pass;
-        if samples > total || errors > samples {
-            return Err(format!("{errors} errors in {samples} images of a pass that has {total}"));
+        let RunState { passes, steps, pass, ref set, .. } = *self;
+        let PassStats { samples, total, errors, .. } = pass;
+        let images = set.as_ref().map_or(0, |set| set.images);
+        if passes > MOST || steps > 1 << 53 || steps < samples {
+            Err(format!("{steps} steps in {passes} passes and {samples} images"))
+        } else if samples > total || errors > samples {
+            Err(format!("{errors} errors in {samples} images of a pass that has {total}"))
+        } else if samples > 0 && total != images {
+            Err(format!("a pass of {total} images through a set of {images}"))
+        } else {
+            Ok(())
         }
-        Ok(())
     }
 }
 
@@ -138,6 +151,7 @@ impl LeNet1998Trainer {
             passes: 0,
             steps: 0,
             pass,
+            set: None,
         })
     }
 
@@ -161,8 +175,8 @@ impl LeNet1998Trainer {
     ///
     /// # Errors
     ///
-    /// [`Error::NonFiniteLoss`] where training has diverged, and the weights are spoilt; [`Error::Invalid`] where `data` has
-    /// another length than the set of the pass that is gone on with.
+    /// [`Error::NonFiniteLoss`] where training has diverged, and the weights are spoilt; [`Error::Invalid`] where `data` is not
+    /// [the set](LeNet1998Trainer::check_data) of the pass that is gone on with.
     pub fn train_pass(&mut self, data: &Dataset) -> Result<PassStats> {
         let never = |_: &LeNet1998Trainer, _| Ok(ControlFlow::<Infallible>::Continue(()));
         let ControlFlow::Continue(stats) = self.train_pass_with(data, never)?;
@@ -181,10 +195,10 @@ impl LeNet1998Trainer {
         mut on_images: impl FnMut(&LeNet1998Trainer, PassStats) -> Result<ControlFlow<B>>,
     ) -> Result<ControlFlow<B, PassStats>> {
         let (done, total) = (self.pass.samples, data.len());
-        if done > 0 && self.pass.total != total {
-            let expected = format!("the {} images of the pass under way", self.pass.total);
-            return Err(Error::invalid("data", expected, format!("{total} images")));
+        if done > 0 {
+            self.check_data(data)?;
         }
+        self.set = Some(TrainedSet::of(data)?);
         self.pass.total = total;
         let (images, labels) = in_memory(data)?;
         let order = permutation(total, self.config.seed);
@@ -245,6 +259,15 @@ impl LeNet1998Trainer {
         self.network.set_rates(self.config.eta(self.passes), self.config.mu);
     }
 
+    /// Whether `data` is the set that it was trained on last, as [`Trainer::check_data`](crate::Trainer::check_data) tells it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] where it is another one.
+    pub fn check_data(&self, data: &Dataset) -> Result<()> {
+        self.set.as_ref().map_or(Ok(()), |set| set.expect(&TrainedSet::of(data)?))
+    }
+
     /// What the network makes of `data`, with the weights as they are now. Its losses are the criterion, for the label.
     ///
     /// # Errors
@@ -272,6 +295,7 @@ impl LeNet1998Trainer {
             passes: self.passes,
             steps: self.steps,
             pass: self.pass,
+            set: self.set.clone(),
         };
         let weights = StateDict::from_var_store(self.var_store())?;
         let curvature = Tensor::f_from_slice(&self.network.curvature())?;
@@ -312,7 +336,8 @@ impl LeNet1998Trainer {
         weights.load_into(&mut trainer.var_store)?;
         trainer.network = network(&trainer.config, &trainer.parameters)?;
         trainer.network.set_curvature(&curvature(buffers, &trainer.parameters)?);
-        (trainer.passes, trainer.steps, trainer.pass) = (state.passes, state.steps, state.pass);
+        (trainer.passes, trainer.steps) = (state.passes, state.steps);
+        (trainer.pass, trainer.set) = (state.pass, state.set);
         Ok(trainer)
     }
 
@@ -381,4 +406,151 @@ fn in_memory(data: &Dataset) -> Result<(Vec<Pixels>, Vec<u8>)> {
     let (images, _) = rows.as_chunks::<32>();
     let labels: Vec<i64> = Vec::try_from(data.labels())?;
     Ok((images.to_vec(), labels.into_iter().map(|label| label as u8).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        LeNet1998TrainConfig, LeNet1998Trainer, PassStats, Pixels, RunState, State, TrainedSet,
+        permutation,
+    };
+    use crate::{Dataset, Distortion, one_image::Reference};
+    use std::{collections::HashSet, ops::Range};
+    use tch::{Device, Kind, Tensor};
+
+    /// Something like strokes.
+    fn image(seed: usize) -> Pixels {
+        std::array::from_fn(|y| {
+            std::array::from_fn(|x| {
+                let (x, y) = ((x * (seed + 2)) as f32, (y * 4 + seed) as f32);
+                (((x * 0.17).sin() * (y * 0.13).cos()).max(0.0) * 255.0) as u8
+            })
+        })
+    }
+
+    fn set(images: &[Pixels], labels: &[i64]) -> Dataset {
+        let pixels: Vec<_> = images.iter().flat_map(|image| image.concat()).collect();
+        let pixels = Tensor::from_slice(&pixels).view([-1, 32, 32]);
+        Dataset::new(pixels, Tensor::from_slice(labels)).unwrap()
+    }
+
+    /// The largest difference, as a share of the largest of `expected`, layer by layer.
+    fn off(got: &[f64], expected: &[f64]) -> f64 {
+        const LAYERS: [Range<usize>; 6] =
+            [0..156, 156..168, 168..1_684, 1_684..1_716, 1_716..49_836, 49_836..60_000];
+        let of_layer = |layer: Range<usize>| {
+            let pairs = got[layer.clone()].iter().zip(&expected[layer.clone()]);
+            let most = pairs.fold(0f64, |most, (a, b)| most.max((a - b).abs()));
+            most / expected[layer].iter().fold(0f64, |most, value| most.max(value.abs()))
+        };
+        LAYERS.into_iter().map(of_layer).fold(0.0, f64::max)
+    }
+
+    fn wide(numbers: &[f32]) -> Vec<f64> {
+        numbers.iter().map(|&number| f64::from(number)).collect()
+    }
+
+    /// Each image in turn, in one order, down its gradient at `η / (μ + h)`: as the connection-by-connection reference has
+    /// loss, gradient and h, which is estimated anew before each pass from images drawn at random: here from one.
+    #[test]
+    fn passes_are_the_paper_s_steps() {
+        const LABELS: [i64; 5] = [3, 1, 4, 1, 5];
+        let images: Vec<_> = (0..LABELS.len()).map(image).collect();
+        let config = LeNet1998TrainConfig {
+            rates: vec![2e-3, 1e-3, 5e-4],
+            curvature_images: 1,
+            seed: 2,
+            ..LeNet1998TrainConfig::default()
+        };
+        let reference = Reference::new(config.network, config.j);
+        let mut trainer = LeNet1998Trainer::new(config).unwrap();
+        let order = permutation(LABELS.len(), 2);
+        assert!(!order.is_sorted());
+        let mut estimated_from = HashSet::new();
+        let mut errors = vec![];
+        for eta in [8e-4, 4e-4, 2e-4, 2e-4, 2e-4, 2e-4] {
+            let look = |parameters: &[f64], index: usize| {
+                let parameters: Vec<_> = parameters.iter().map(|&value| value as f32).collect();
+                reference.look(&parameters, images[index].as_flattened(), LABELS[index] as usize)
+            };
+            let before = wide(&trainer.network.parameters());
+            let stats = trainer.train_pass(&set(&images, &LABELS)).unwrap();
+
+            let h = wide(&trainer.network.curvature());
+            let matches = |&index: &usize| off(&h, &look(&before, index).curvature) < 1e-4;
+            let source = (0..LABELS.len()).find(matches);
+            estimated_from.insert(source.expect("one of the images"));
+
+            let mut expected = before.clone();
+            let (mut loss, mut mistakes) = (0.0, 0);
+            for &index in &order {
+                let seen = look(&expected, index as usize);
+                loss += seen.loss;
+                mistakes += usize::from(seen.digit as i64 != LABELS[index as usize]);
+                for ((value, gradient), h) in expected.iter_mut().zip(&seen.gradient).zip(&h) {
+                    *value -= eta / (0.02 + h) * gradient;
+                }
+            }
+            assert_eq!((stats.samples, stats.errors), (LABELS.len(), mistakes));
+            assert!((stats.loss_sum - loss).abs() < 1e-4 * loss, "{stats:?}, not {loss}");
+            let moved = |to: &[f64]| -> Vec<_> {
+                to.iter().zip(&before).map(|(to, from)| to - from).collect()
+            };
+            let got = wide(&trainer.network.parameters());
+            // f32's rounding of weights, beside which the steps are small.
+            let off = off(&moved(&got), &moved(&expected));
+            assert!(off < 1e-3, "off by {off}");
+            errors.push(mistakes);
+        }
+        assert!(estimated_from.len() > 1, "always from one image");
+        assert!(errors[0] > errors[5], "{errors:?}"); // both kinds of answers were counted
+    }
+
+    /// Ten versions of an image, one of them itself, in turn; and no two images have the same, nor go through them together.
+    #[test]
+    fn each_pass_has_another_version_of_an_image() {
+        let image = image(7);
+        let config = LeNet1998TrainConfig::default();
+        let distorting =
+            LeNet1998TrainConfig { distortion: Some(Distortion::default()), ..config.clone() };
+        let [mut plain, mut trainer] =
+            [config, distorting].map(LeNet1998Trainer::new).map(Result::unwrap);
+        let images = [image; 3];
+        let versions: Vec<[Pixels; 3]> = (0..20)
+            .map(|pass| {
+                (plain.passes, trainer.passes) = (pass, pass);
+                assert_eq!(plain.version(&images, 1), image);
+                [0, 1, 2].map(|index| trainer.version(&images, index))
+            })
+            .collect();
+        assert_eq!(versions[..10], versions[10..]);
+        let all: HashSet<_> = versions.iter().flatten().collect();
+        assert_eq!(all.len(), 3 * 9 + 1);
+        for versions in &versions {
+            assert!(versions.iter().filter(|&version| *version == image).count() <= 1);
+        }
+    }
+
+    #[test]
+    fn what_no_run_comes_to_is_refused() {
+        let blank = Tensor::zeros([300, 32, 32], (Kind::Uint8, Device::Cpu));
+        let data = Dataset::new(blank, Tensor::zeros([300], (Kind::Int64, Device::Cpu))).unwrap();
+        let set = Some(TrainedSet::of(&data).unwrap());
+        let check = |passes, steps, samples, total, errors, set: &Option<TrainedSet>| {
+            let pass = PassStats { total, samples, errors, loss_sum: 1.0 };
+            let config = LeNet1998TrainConfig::default();
+            RunState { config, passes, steps, pass, set: set.clone() }.check().is_ok()
+        };
+        assert!(check(0, 0, 0, 0, 0, &None));
+        assert!(check(2, 600, 0, 0, 0, &set));
+        assert!(check(2, 800, 200, 300, 200, &set));
+
+        assert!(!check(usize::MAX, 800, 200, 300, 1, &set));
+        assert!(!check(2, usize::MAX, 200, 300, 1, &set));
+        assert!(!check(2, 100, 200, 300, 1, &set));
+        assert!(!check(2, 800, 200, 300, 201, &set));
+        assert!(!check(2, 1_000, 400, 300, 1, &set));
+        assert!(!check(2, 800, 200, 400, 1, &set));
+        assert!(!check(2, 800, 200, 300, 1, &None));
+    }
 }

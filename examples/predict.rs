@@ -18,10 +18,11 @@ use std::{
 /// Read the digits in images.
 ///
 /// Of each image one line is printed: its name, the digit, and the most probable digits with their probabilities. An image
-/// holds one digit, dark on light or light on dark, of any size: PNG, JPEG, BMP or PNM, told from the content.
+/// holds one digit, dark on light or light on dark, of up to 512 MiB in memory: PNG, JPEG, BMP or PNM, told from the content.
 ///
 /// Exit codes: 0 every image was read; 1 some could not be, or the weights could not: see stderr; 2 wrong usage.
 #[derive(Parser)]
+#[command(name = "predict")]
 struct Args {
     /// Images, folders of images (not their subfolders), or - for an image on standard input
     #[arg(value_name = "IMAGE", required = true)]
@@ -59,19 +60,31 @@ fn run(args: &Args) -> Result<bool> {
         Some(path) => Classifier::open(path)?,
         None => Classifier::pretrained()?,
     };
+    // And folders that have no images, with the reason.
     let mut paths = vec![];
     for path in &args.images {
-        if path.is_dir() { paths.extend(images_in(path)?) } else { paths.push(path.clone()) }
+        match path.is_dir().then(|| images_in(path)) {
+            None => paths.push((path.clone(), Ok(()))),
+            Some(Ok(images)) => paths.extend(images.into_iter().map(|path| (path, Ok(())))),
+            Some(Err(error)) => paths.push((path.clone(), Err(error))),
+        }
     }
-    if args.explain.is_some() && paths.len() != 1 {
-        let words = format!("--explain draws one image; there are {}", paths.len());
-        Args::command().error(clap::error::ErrorKind::TooManyValues, words).exit();
+    if let Some(to) = &args.explain {
+        if paths.len() != 1 {
+            let words = format!("--explain draws one image; there are {}", paths.len());
+            Args::command().error(clap::error::ErrorKind::TooManyValues, words).exit();
+        }
+        let real = |path: &Path| fs::canonicalize(path).ok();
+        if real(to).is_some_and(|to| paths.iter().any(|(path, _)| real(path) == Some(to.clone()))) {
+            let words = format!("{} is the image itself", to.display());
+            Args::command().error(clap::error::ErrorKind::ArgumentConflict, words).exit();
+        }
     }
 
     let mut out = io::stdout().lock();
     let mut all = true;
-    for path in paths {
-        let read = open(&path).and_then(|image| {
+    for (path, found) in paths {
+        let read = found.and_then(|()| open(&path)).and_then(|image| {
             let prepared = Prepared::new(&image)?;
             if let Some(to) = &args.explain {
                 Explanation::new(&classifier, &prepared)?.save(to)?;
@@ -110,16 +123,14 @@ fn json(path: &Path, prediction: &Prediction) -> serde_json::Value {
 /// A folder's images, by name.
 fn images_in(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut paths = vec![];
-    let entries =
-        fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
-    for entry in entries {
-        let path = entry.with_context(|| format!("cannot read {}", folder.display()))?.path();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
         if path.is_file() && image::ImageFormat::from_path(&path).is_ok() {
             paths.push(path);
         }
     }
     if paths.is_empty() {
-        bail!("{}: no images in this folder", folder.display());
+        bail!("no images in this folder");
     }
     paths.sort();
     Ok(paths)
@@ -133,19 +144,28 @@ fn open(path: &Path) -> Result<DynamicImage> {
     } else {
         fs::File::open(path)?.take(MOST_BYTES).read_to_end(&mut bytes)?;
     }
-    let mut decoder = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?.into_decoder()?;
-    let orientation = decoder.orientation()?;
+    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
+    let mut decoder = reader.into_decoder().context(UNREADABLE)?;
+    let orientation = decoder.orientation().context(UNREADABLE)?;
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > Prepared::MAX_PIXELS {
         bail!("{width}x{height} are more than {} pixels", Prepared::MAX_PIXELS);
     }
-    let mut image = DynamicImage::from_decoder(decoder)?;
+    let bytes = decoder.total_bytes();
+    if bytes > MOST_BYTES {
+        bail!("{width}x{height} pixels take {} MiB, more than {}", bytes >> 20, MOST_BYTES >> 20);
+    }
+    let mut image = DynamicImage::from_decoder(decoder).context(UNREADABLE)?;
     image.apply_orientation(orientation);
     Ok(image)
 }
 
-/// As many as the largest image takes uncompressed: what has no end, such as a device, is cut off.
-const MOST_BYTES: u64 = 4 * Prepared::MAX_PIXELS;
+/// Of an image in memory, as large as decoders let their own buffers become; and of a file: what has no end, such as a device,
+/// is cut off.
+const MOST_BYTES: u64 = 512 << 20;
+
+/// What an image is that no decoder takes.
+const UNREADABLE: &str = "not a PNG, JPEG, BMP or PNM that can be read";
 
 /// A line on stderr, which may be closed.
 fn note(line: std::fmt::Arguments) {

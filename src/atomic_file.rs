@@ -11,12 +11,18 @@ use crate::{Error, Result};
 /// Writes `bytes` to `path`. Whatever stops this half-way leaves `path` as it was. An error leaves no file lying beside it; a
 /// kill may leave one `.lenet-*.tmp`.
 ///
-/// A symbolic link to a file is followed, so that the file is replaced and not the link.
+/// A symbolic link to a file is followed, so that the file is replaced and not the link. A device, a pipe or a socket is not
+/// replaced: root would be left without `/dev/null`.
 ///
 /// # Errors
 ///
 /// [`Error::Io`], with `path` and what could not be done.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    // Of a folder the system itself says what it is.
+    if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        let error = io::Error::new(ErrorKind::InvalidInput, "it is not a regular file");
+        return Err(Error::io("write", path)(error));
+    }
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     // Of a bare file name the parent is "", which no call takes for the current folder.
     let folder = match target.parent() {
@@ -53,8 +59,8 @@ fn replace(target: &Path, folder: &Path, bytes: &[u8]) -> io::Result<()> {
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
 
-    let mut file = builder.tempfile_in(folder)?;
-    // The file itself, not the wrapper, whose errors name the temporary file.
+    // Errors of this wrapper name the temporary file, which nobody asked for.
+    let mut file = builder.tempfile_in(folder).map_err(|error| io::Error::from(error.kind()))?;
     file.as_file_mut().write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(target)?;
@@ -109,6 +115,26 @@ mod tests {
         assert!(matches!(write(&path, b"x"), Err(Error::Io { action: "write", .. })));
         assert!(path.join("inside").is_dir());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_error_does_not_name_the_temporary_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = write(&folder.path().join("none").join("file"), b"x").unwrap_err();
+        let Error::Io { source, .. } = error else { panic!("{error}") };
+        assert_eq!(source.kind(), ErrorKind::NotFound);
+        assert!(!source.to_string().contains(PREFIX), "{source}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn replaces_nothing_but_files() {
+        use std::os::unix::{fs::FileTypeExt, net::UnixListener};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let _socket = UnixListener::bind(&path).unwrap();
+        assert!(matches!(write(&path, b"x"), Err(Error::Io { action: "write", .. })));
+        assert!(fs::metadata(&path).unwrap().file_type().is_socket());
     }
 
     #[cfg(unix)]

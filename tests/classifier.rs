@@ -150,6 +150,32 @@ fn of_the_samples_78_of_80_are_read_right() {
     }
 }
 
+/// However many come together: the kernels take them in groups of 8 or 16, and one alone has kernels of its own. What
+/// libtorch computes is a third opinion.
+#[test]
+fn a_batch_of_any_size_is_read_as_one_by_one() {
+    let classifier = pretrained();
+    let images: Vec<DynamicImage> =
+        test_images().into_iter().take(100).map(|(image, _)| image.into()).collect();
+    let alone: Vec<_> = images.iter().map(|image| classifier.classify(image).unwrap()).collect();
+    let same = |a: &[f32; 10], b: &[f32; 10]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5);
+    for n in [0, 1, 2, 7, 8, 9, 15, 16, 17, 33, 100] {
+        let together = classifier.classify_batch(&images[..n]).unwrap();
+        assert_eq!(together.len(), n);
+        for (i, (alone, together)) in alone.iter().zip(&together).enumerate() {
+            assert_eq!(alone.digit, together.digit, "image {i} of {n}");
+            let (alone, together) = (&alone.probabilities, &together.probabilities);
+            assert!(same(alone, together), "image {i} of {n}: {alone:?} {together:?}");
+        }
+    }
+    for (image, alone) in images.iter().zip(&alone).step_by(7) {
+        let stages = classifier.stages(&Prepared::new(image).unwrap()).unwrap();
+        let softmax = stages[6].output.softmax(-1, Kind::Float).flatten(0, -1);
+        let softmax: [f32; 10] = Vec::try_from(softmax).unwrap().try_into().unwrap();
+        assert!(same(&alone.probabilities, &softmax), "{alone:?} {softmax:?}");
+    }
+}
+
 #[test]
 fn a_prepared_image_is_one_of_mnist_s() {
     for (image, _) in test_images().into_iter().step_by(100) {
@@ -285,7 +311,7 @@ fn no_picture_makes_it_panic() {
         let _ = Prepared::new(&DynamicImage::ImageRgba32F(picture));
     }
     // Very long, and large enough to be averaged.
-    for (width, height) in [(1, 3_000_000), (3_000_000, 1), (4_000, 3_000)] {
+    for (width, height) in [(1, 30_000_000), (30_000_000, 1), (4_000, 3_000)] {
         let picture = GrayImage::from_fn(width, height, |x, y| Luma([(x + y) as u8 & 0x80]));
         let _ = Prepared::new(&picture.into());
     }
@@ -456,6 +482,14 @@ fn weights_of_any_form_will_do_but_not_of_any_network() {
     let end = file.len();
     file[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
     fs::write(&path, file).unwrap();
-    let error = Classifier::open(path).unwrap_err().to_string();
+    let error = Classifier::open(&path).unwrap_err().to_string();
     assert!(error.contains("1 NaN"), "{error}");
+
+    // Numbers, of which the network would make none.
+    let mut file = fs::read(&path).unwrap();
+    file[end - 8..end - 4].copy_from_slice(&f32::MAX.to_le_bytes());
+    file[end - 4..].copy_from_slice(&f32::MAX.to_le_bytes());
+    fs::write(&path, file).unwrap();
+    let error = Classifier::open(&path).unwrap_err().to_string();
+    assert!(error.contains("add up to 6.8"), "{error}");
 }

@@ -74,12 +74,27 @@ fn says_what_is_wrong_and_goes_on() {
     // Headers that promise more than there is.
     fs::write(file("huge.pgm"), "P5 4000000000 4000000000 255\n").unwrap();
     fs::write(file("large.pgm"), "P5 30000 30000 255\n").unwrap();
-    let bad = ["blank.png", "text.png", "cut.png", "huge.pgm", "large.pgm", "none.png"].map(file);
+    fs::write(file("deep.ppm"), "P6 16000 16000 65535\n").unwrap();
+    fs::create_dir(file("folder")).unwrap();
+    let bad = [
+        "blank.png",
+        "text.png",
+        "cut.png",
+        "huge.pgm",
+        "large.pgm",
+        "deep.ppm",
+        "folder",
+        "none.png",
+    ]
+    .map(file);
     let (output, out, err) = run(predict().args(&bad).arg("3-marker.png"));
     assert_eq!(output.status.code(), Some(1), "{err}");
     assert!(out.starts_with("3-marker.png: 3 ") && out.lines().count() == 1, "{out}");
     assert_eq!(err.lines().count(), bad.len(), "{err}");
     assert!(err.contains("nothing to read in the image (40x30)"), "{err}");
+    assert!(err.contains("text.png: not a PNG, JPEG, BMP or PNM"), "{err}");
+    assert!(err.contains("deep.ppm: 16000x16000 pixels take 1464 MiB, more than 512"), "{err}");
+    assert!(err.contains("folder: no images"), "{err}");
     assert!(!err.contains("panicked"), "{err}");
 
     let empty = tempfile::tempdir().unwrap();
@@ -96,11 +111,17 @@ fn tells_wrong_usage_from_failure() {
     }
     let (output, _, err) = run(predict().args(["--explain", "x.png", "."]));
     assert!(output.status.code() == Some(2) && err.contains("one image"), "{err}");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("3.png");
+    fs::copy(Path::new(ROOT).join("examples/images/3-marker.png"), &path).unwrap();
+    let before = fs::read(&path).unwrap();
+    let (output, _, err) = run(predict().arg(&path).arg("--explain").arg(&path));
+    assert!(output.status.code() == Some(2) && err.contains("is the image itself"), "{err}");
+    assert_eq!(fs::read(&path).unwrap(), before);
     let (output, help, _) = run(predict().arg("--help"));
     assert!(output.status.success() && help.contains("Exit codes: 0"), "{help}");
 }
 
-/// `predict . | head -1`.
 #[test]
 fn turns_photos_upright() {
     // EXIF's orientation 6: to be turned by a quarter.
@@ -119,6 +140,7 @@ fn turns_photos_upright() {
     assert!(out.contains(": 2 (2 "), "{out}");
 }
 
+/// `predict . | head -1`.
 #[test]
 fn ends_quietly_when_nobody_reads() {
     let mut command = predict();

@@ -1,12 +1,12 @@
 //! What the network makes of a digit: its answer, what every layer gives, and what spoke for the answer.
 
 use crate::answer::{Answer, Stage, Values, Why, base64};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use lenet::{
     Dataset, LeNet, Prepared,
     image::{ImageReader, Limits},
     tch::{Device, Kind, Tensor, nn, nn::Module, no_grad_guard},
-    weights,
+    weights::StateDict,
 };
 use std::{io::Cursor, path::Path};
 
@@ -30,7 +30,12 @@ impl Reader {
     pub fn open(path: Option<&Path>) -> Result<Reader> {
         let mut vs = nn::VarStore::new(Device::Cpu);
         let net = LeNet::new(&vs.root());
-        weights::load(&mut vs, path.unwrap_or(WEIGHTS.as_ref()))?;
+        let path = path.unwrap_or(WEIGHTS.as_ref());
+        let weights = StateDict::read(path)?;
+        if let Some(tensor) = weights.non_finite()?.first() {
+            bail!("{}: {} has numbers that are infinite or none", path.display(), tensor.name);
+        }
+        weights.load_into(&mut vs)?;
         vs.freeze();
         Ok(Reader { vs, net })
     }

@@ -13,8 +13,12 @@ use tokio::{net::TcpListener, sync::Semaphore, time};
 /// A browser opens six at most.
 const CONNECTIONS: usize = 64;
 
-/// In which a request's head has to arrive. An idle connection is closed after it, too.
+/// In which a request's head has to arrive.
 const HEAD: Duration = Duration::from_secs(10);
+
+/// For a connection from its first byte to its last. Each has one request, so that none is cut off in the middle of another,
+/// and whoever never reads the answer does not keep a place.
+const CONNECTION: Duration = Duration::from_secs(30);
 
 /// What is under way when the program is told to stop may go on for so long.
 const GRACE: Duration = Duration::from_secs(3);
@@ -25,7 +29,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Serves until `stop` is ready. Not `axum::serve`, which waits for ever for a request's head.
 pub async fn serve(listener: TcpListener, service: Service, stop: impl Future<Output = ()>) {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD);
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD).keep_alive(false);
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let connections = GracefulShutdown::new();
     let mut stop = pin!(stop);
@@ -46,7 +50,7 @@ pub async fn serve(listener: TcpListener, service: Service, stop: impl Future<Ou
         let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             // What goes wrong here is the other side's: it left, or was too slow.
-            let _ = connection.await;
+            let _ = time::timeout(CONNECTION, connection).await;
             drop(place);
         });
     }

@@ -57,7 +57,8 @@ impl Classifier {
     ///
     /// # Errors
     ///
-    /// Those of [`weights::load`](crate::weights::load); [`Error::Invalid`] where weights are infinite or NaN.
+    /// Those of [`weights::load`](crate::weights::load); [`Error::Invalid`] where weights are infinite or NaN, or so large that
+    /// what the network computes would be.
     pub fn open(weights: impl AsRef<Path>) -> Result<Classifier> {
         Classifier::with_weights(&StateDict::read(weights)?)
     }
@@ -71,6 +72,12 @@ impl Classifier {
         LeNet::zeroed(&vs.root());
         weights.load_into(&mut vs)?;
         let parameters = Parameters::flatten(&vs).to_boxed()?;
+        // What goes into a layer is within -1 and 1, so that no sum of its weights exceeds this one.
+        let most: f64 = parameters.iter().map(|&weight| f64::from(weight).abs()).sum();
+        if most > f64::from(f32::MAX) / 2.0 {
+            let got = format!("magnitudes that add up to {most:e}");
+            return Err(Error::invalid("weights", "numbers that can be added up", got));
+        }
         Ok(Classifier { packed: Packed::new(&parameters), parameters })
     }
 

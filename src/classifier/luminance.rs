@@ -10,6 +10,10 @@ pub(super) type Plane = ImageBuffer<Luma<f32>, Vec<f32>>;
 /// pixels then, and the network wants 20.
 const ENOUGH: u64 = 1 << 21;
 
+/// Pixels of the image that are looked at in one go, or more where it is wide: cutting out each row of a narrow one would
+/// take longer than reading it.
+const STRIP: u32 = 1 << 16;
+
 /// From how much alpha on a pixel is there to be seen.
 const VISIBLE: f32 = 0.5;
 
@@ -20,21 +24,25 @@ const SAME: f32 = 0.25;
 /// pixels, and how many pixels of `image` one of them is wide.
 pub(super) fn luminance(image: &DynamicImage) -> Result<(Plane, u32)> {
     let (width, height) = (image.width(), image.height());
-    let pixels = u64::from(width) * u64::from(height);
+    let reduced = |factor| (width.div_ceil(factor), height.div_ceil(factor));
     let mut factor = 1;
-    while pixels / (u64::from(factor) * u64::from(factor)) > ENOUGH {
+    while let (columns, rows) = reduced(factor)
+        && u64::from(columns) * u64::from(rows) > ENOUGH
+    {
         factor += 1;
     }
-    let (columns, rows) = (width.div_ceil(factor), height.div_ceil(factor));
-    let mut sums = Vec::with_capacity(columns as usize * rows as usize);
+    let (columns, rows) = reduced(factor);
+    let mut sums = vec![Sum::default(); columns as usize * rows as usize];
     // By strips, so that a large image is not in memory twice.
-    for top in (0..height).step_by(factor as usize) {
-        let strip = image.crop_imm(0, top, width, factor.min(height - top)).to_luma_alpha16();
-        let start = sums.len();
-        sums.resize(start + columns as usize, Sum::default());
-        for (x, _, &LumaA([light, alpha])) in strip.enumerate_pixels() {
-            if let Some(sum) = sums.get_mut(start + (x / factor) as usize) {
-                sum.add(f32::from(light) / 65_535.0, f32::from(alpha) / 65_535.0);
+    let strip = (STRIP / width).max(factor);
+    for top in (0..height).step_by(strip as usize) {
+        let strip = image.crop_imm(0, top, width, strip.min(height - top)).to_luma_alpha16();
+        for (y, row) in strip.enumerate_rows() {
+            let start = ((top + y) / factor) as usize * columns as usize;
+            for (x, _, &LumaA([light, alpha])) in row {
+                if let Some(sum) = sums.get_mut(start + (x / factor) as usize) {
+                    sum.add(f32::from(light) / 65_535.0, f32::from(alpha) / 65_535.0);
+                }
             }
         }
     }
@@ -126,6 +134,12 @@ mod tests {
         let (plane, factor) =
             luminance(&GrayImage::from_pixel(5001, 1000, [51].into()).into()).unwrap();
         assert_eq!((plane.dimensions(), factor), ((2501, 500), 2));
+        assert!(plane.pixels().all(|pixel| (pixel.0[0] - 0.2).abs() < 1e-3));
+
+        // However narrow.
+        let (plane, factor) =
+            luminance(&GrayImage::from_pixel(1, 3 << 21, [51].into()).into()).unwrap();
+        assert_eq!((plane.dimensions(), factor), ((1, 1 << 21), 3));
         assert!(plane.pixels().all(|pixel| (pixel.0[0] - 0.2).abs() < 1e-3));
 
         let strange = [f32::NAN, f32::INFINITY, -1.0, 1e30];

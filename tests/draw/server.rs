@@ -269,6 +269,18 @@ fn does_not_wait_for_ever() {
     assert_eq!(server.json("POST /read", &one())["digit"], 1);
 }
 
+/// One request a connection: who sends many and reads no answer does not keep a place for ever.
+#[test]
+fn answers_once_a_connection() {
+    let server = Server::start();
+    let mut stream = server.connect();
+    let request = "GET /samples/misread HTTP/1.1\r\nHost: x\r\n\r\n";
+    stream.write_all(request.repeat(3).as_bytes()).unwrap();
+    let answers = rest_of(stream);
+    assert!(answers.matches("HTTP/1.1 200").count() <= 1, "{answers}");
+    assert_eq!(server.json("POST /read", &one())["digit"], 1);
+}
+
 #[test]
 fn stops_cleanly_whatever_is_connected() {
     for signal in ["-INT", "-TERM"] {

@@ -445,14 +445,21 @@ fn many_threads_share_one() {
             let (classifier, samples) = (classifier.clone(), samples.clone());
             thread::spawn(move || {
                 let order = (0..samples.len()).map(|i| (first * 10 + i) % samples.len());
-                order.map(|i| (i, classifier.classify(&samples[i].1).unwrap())).collect::<Vec<_>>()
+                let read: Vec<_> =
+                    order.map(|i| (i, classifier.classify(&samples[i].1).unwrap())).collect();
+                let images: Vec<_> = samples.iter().map(|(_, image)| image.clone()).collect();
+                (read, classifier.classify_batch(&images).unwrap())
             })
         })
         .collect();
+    let images: Vec<_> = samples.iter().map(|(_, image)| image.clone()).collect();
+    let batch = classifier.classify_batch(&images).unwrap();
     for thread in threads {
-        for (i, read) in thread.join().unwrap() {
+        let (read, together) = thread.join().unwrap();
+        for (i, read) in read {
             assert_eq!(read, alone[i]);
         }
+        assert_eq!(together, batch);
     }
 }
 

@@ -29,8 +29,8 @@ use tch::{Device, Tensor, nn::VarStore, no_grad_guard};
 /// # Threads
 ///
 /// It is `Send` and `Sync`, and never changes: one in an `Arc` or a `static` serves a whole program, and any number of threads read
-/// with it side by side. A call computes on the thread that makes it, by this crate's own kernels; no libtorch threads are
-/// started and no gradients are recorded.
+/// with it side by side. A call computes on the thread that makes it, by this crate's own kernels; only
+/// [`stages`](Classifier::stages) is libtorch's, on as many threads as it is set to. No gradients are recorded.
 #[derive(Debug, Clone)]
 pub struct Classifier {
     /// In the order of the `state_dict`.

@@ -4,7 +4,7 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use lenet::{
     LeNet, Mnist,
-    fused::{Images, Network, PARAMETERS, Packed},
+    kernels::{Images, Network, PARAMETERS, Packed},
     tch::{self, Device, Tensor, nn, nn::Module, no_grad_guard},
 };
 

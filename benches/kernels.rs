@@ -3,7 +3,7 @@
 //! backward on one thread, at the operations of the convolutions and dense layers alone. The share of the peak is the quotient.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use lenet::fused::{Batch, InstructionSet, Network, PARAMETERS, PIXELS, kernels};
+use lenet::kernels::{Batch, InstructionSet, Network, PARAMETERS, PIXELS, kernels};
 
 /// Of an image: three times the forward pass's multiplications and additions, but for the gradient of C1's input.
 const OPERATIONS: u64 = 2 * (3 * 416_520 - 117_600);

@@ -377,15 +377,16 @@
 mod atomic_file;
 mod classifier;
 mod data;
-mod engine;
 mod error;
+mod generator;
 #[doc(hidden)] // for the benches, which measure the kernels one by one: no part of the interface
-pub mod fused;
-mod model;
-mod one_image;
+pub mod kernels;
+mod lenet_1998;
+mod network;
 mod protobuf;
 #[cfg(feature = "report")]
 mod report;
+mod torch;
 mod train;
 pub mod weights;
 
@@ -393,21 +394,26 @@ pub use classifier::{Classifier, Prediction, Prepared};
 pub use data::{Dataset, Distortion, Fit, Idx, Mnist};
 #[cfg(feature = "download")]
 pub use data::{Download, DownloadProgress};
-pub use engine::Engine;
 pub use error::{Error, Result, StateDictMismatch};
 pub use image;
-pub use model::{
-    C3, CODE_HEIGHT, CODE_WIDTH, DownSample, DownSampleConfig, Init, InitBound, LeNet, LeNet1998,
-    LeNet1998Config, LeNet1998Row, LeNet1998Summary, OutputUnits, Stage, Summary, SummaryRow,
-    codes, conv_output_size, conv_parameters, linear_parameters, pool_output_size, summary,
+pub use lenet_1998::{
+    C3, CODE_HEIGHT, CODE_WIDTH, EarlyEstimates, InitBound, LeNet1998Config, LeNet1998Row,
+    LeNet1998Summary, LeNet1998TrainConfig, LeNet1998Trainer, OutputUnits, PassStats, codes,
 };
 #[cfg(feature = "report")]
-pub use report::{EpochRecord, Explanation, HeldOut, LeNet1998Pictures, Report};
+pub use lenet_1998::{HeldOut, LeNet1998Pictures};
+pub use network::{
+    Summary, SummaryRow, conv_output_size, conv_parameters, linear_parameters, pool_output_size,
+    summary,
+};
+#[cfg(feature = "report")]
+pub use report::{EpochRecord, Explanation, Report};
 pub use tch;
+pub use torch::{DownSample, DownSampleConfig, Init, LeNet, LeNet1998, Stage};
 pub use train::{
-    Adam, AdamW, AnnealStrategy, BatchStats, Best, Checkpoints, EarlyEstimates, EpochStats,
-    Evaluation, LeNet1998TrainConfig, LeNet1998Trainer, Mistake, OneCycleLr, Optimizer, PassStats,
-    Progress, Recipe, Resumable, Resumed, Schedule, Sgd, TrainConfig, Trainer,
+    Adam, AdamW, AnnealStrategy, BatchStats, Best, Checkpoints, Engine, EpochStats, Evaluation,
+    Mistake, OneCycleLr, Optimizer, Progress, Recipe, Resumable, Resumed, Schedule, Sgd,
+    TrainConfig, Trainer,
 };
 
 /// The README's programs compile.

@@ -5,7 +5,7 @@
 
 use lenet::{
     Dataset, Engine, LeNet, Mnist, TrainConfig, Trainer,
-    fused::{Images, InstructionSet, Network, PARAMETERS, Packed, kernels},
+    kernels::{Images, InstructionSet, Network, PARAMETERS, Packed, kernels},
     tch::{self, Device, Tensor, nn, nn::Module, no_grad_guard},
 };
 use serde::Deserialize;

@@ -2,8 +2,8 @@ use super::{Prediction, Prepared};
 use crate::{
     Error, LeNet, Result, Stage,
     data::INPUT_SIDE,
-    engine::Parameters,
-    fused::{Images, Network, PARAMETERS, Packed},
+    kernels::{Images, Network, PARAMETERS, Packed},
+    torch::Parameters,
     weights::StateDict,
 };
 use image::DynamicImage;

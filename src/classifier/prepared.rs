@@ -2,7 +2,7 @@ use super::{
     ink::Ink,
     luminance::{Plane, luminance},
 };
-use crate::{Error, Result, data, fused::PIXELS};
+use crate::{Error, Result, data, kernels::PIXELS};
 use image::{DynamicImage, GrayImage, Luma, imageops};
 
 /// An image made into what MNIST's are, as the network sees it.

@@ -16,12 +16,12 @@ use plotters::{
 };
 use std::{io, path::Path, sync::Once};
 
-pub(super) type Canvas<B> = DrawingArea<B, Shift>;
-pub(super) type Drawn<B> =
+pub(crate) type Canvas<B> = DrawingArea<B, Shift>;
+pub(crate) type Drawn<B> =
     std::result::Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
 
 /// Something to look at, as a PNG file and as SVG within the page.
-pub(super) trait Picture {
+pub(crate) trait Picture {
     /// What it shows. It stands over the PNG; the page has headings of its own.
     fn title(&self) -> String;
 
@@ -41,7 +41,7 @@ const SUPERSAMPLING: u32 = 2;
 const TITLE_HEIGHT: u32 = 150;
 
 /// The picture as a PNG, on white; `path` is what an error speaks of.
-pub(super) fn png(picture: &impl Picture, path: &Path) -> Result<Vec<u8>> {
+pub(crate) fn png(picture: &impl Picture, path: &Path) -> Result<Vec<u8>> {
     let (width, height) = picture.size();
     let height = height + TITLE_HEIGHT;
     let mut pixels = vec![0; (width * height * 3) as usize];
@@ -69,7 +69,7 @@ pub(super) fn png(picture: &impl Picture, path: &Path) -> Result<Vec<u8>> {
 }
 
 /// The picture as an `<svg>` element on no background; `path` is what an error speaks of.
-pub(super) fn svg(picture: &impl Picture, path: &Path) -> Result<String> {
+pub(crate) fn svg(picture: &impl Picture, path: &Path) -> Result<String> {
     let mut svg = String::new();
     let draw = |canvas: Canvas<SVGBackend>| {
         picture.draw(&canvas)?;
@@ -83,7 +83,7 @@ pub(super) fn svg(picture: &impl Picture, path: &Path) -> Result<String> {
 }
 
 /// A strip of all the colours of a scale, from `colour(0.0)` at the left to `colour(1.0)`.
-pub(super) fn draw_scale<B: DrawingBackend>(
+pub(crate) fn draw_scale<B: DrawingBackend>(
     canvas: &Canvas<B>,
     (left, top): (i32, i32),
     (width, height): (i32, i32),
@@ -105,12 +105,12 @@ fn cannot_draw(path: &Path, error: impl std::error::Error) -> Error {
 }
 
 /// How plain text looks, `size` high from line to line and vertically centred on its point.
-pub(super) fn text(size: u32, colour: RGBColor, anchor: HPos) -> TextStyle<'static> {
+pub(crate) fn text(size: u32, colour: RGBColor, anchor: HPos) -> TextStyle<'static> {
     styled(size, colour, anchor, FontStyle::Normal)
 }
 
 /// [`text`] that catches the eye.
-pub(super) fn bold(size: u32, colour: RGBColor, anchor: HPos) -> TextStyle<'static> {
+pub(crate) fn bold(size: u32, colour: RGBColor, anchor: HPos) -> TextStyle<'static> {
     styled(size, colour, anchor, FontStyle::Bold)
 }
 

@@ -1,10 +1,9 @@
 use super::{
     canvas::{Canvas, Drawn, Picture, text},
-    held_out::HeldOut,
-    lenet_1998::PassErrors,
     metrics::Metrics,
     palette::{BLUE, GREEN, GRID, INK, MUTED, VERMILION},
 };
+use crate::lenet_1998::{HeldOut, PassErrors};
 use plotters::{
     coord::ranged1d::{DefaultFormatting, KeyPointHint},
     prelude::*,
@@ -14,7 +13,7 @@ use std::ops::Range;
 
 /// How a figure went, epoch by epoch or pass by pass.
 #[derive(Debug)]
-pub(super) struct Curves {
+pub(crate) struct Curves {
     name: &'static str,
     /// What the horizontal axis counts.
     step: &'static str,
@@ -56,13 +55,13 @@ const DIAMOND: &[(i32, i32)] = &[(0, -25), (25, 0), (0, 25), (-25, 0)];
 const TRIANGLE: &[(i32, i32)] = &[(0, -25), (23, 17), (-23, 17)];
 
 impl Curves {
-    pub fn loss(epochs: &[Metrics]) -> Curves {
+    pub(super) fn loss(epochs: &[Metrics]) -> Curves {
         let figures: [fn(&Metrics) -> Option<f64>; 3] =
             [|m| m.train_loss, |m| m.validation_loss, |m| m.test_loss];
         Curves { name: "Loss", step: "epoch", unit: Unit::Number, series: series(epochs, figures) }
     }
 
-    pub fn accuracy(epochs: &[Metrics]) -> Curves {
+    pub(super) fn accuracy(epochs: &[Metrics]) -> Curves {
         let figures: [fn(&Metrics) -> Option<f64>; 3] =
             [|m| m.train_accuracy, |m| m.validation_accuracy, |m| m.test_accuracy];
         Curves {
@@ -290,10 +289,8 @@ fn decimals(ticks: &[f64]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::{canvas::Picture, held_out::HeldOut, lenet_1998::PassErrors},
-        Curves, decimals, ticks, whole_ticks,
-    };
+    use super::{super::canvas::Picture, Curves, decimals, ticks, whole_ticks};
+    use crate::lenet_1998::{HeldOut, PassErrors};
 
     #[test]
     fn errors_are_named_for_the_images_they_were_made_on() {

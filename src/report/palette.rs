@@ -4,20 +4,20 @@
 use plotters::style::RGBColor;
 
 /// Text. The page's style sheet replaces these four in its dark form, by their values.
-pub(super) const INK: RGBColor = RGBColor(0x1f, 0x23, 0x28);
+pub(crate) const INK: RGBColor = RGBColor(0x1f, 0x23, 0x28);
 /// Text beside what matters.
-pub(super) const MUTED: RGBColor = RGBColor(0x57, 0x60, 0x6a);
+pub(crate) const MUTED: RGBColor = RGBColor(0x57, 0x60, 0x6a);
 /// Lines to read a value by.
-pub(super) const GRID: RGBColor = RGBColor(0xd8, 0xdc, 0xe1);
+pub(crate) const GRID: RGBColor = RGBColor(0xd8, 0xdc, 0xe1);
 /// A cell with nothing in it.
-pub(super) const EMPTY: RGBColor = RGBColor(0xf0, 0xf2, 0xf4);
+pub(crate) const EMPTY: RGBColor = RGBColor(0xf0, 0xf2, 0xf4);
 
 /// Okabe and Ito's blue.
-pub(super) const BLUE: RGBColor = RGBColor(0x00, 0x72, 0xb2);
+pub(crate) const BLUE: RGBColor = RGBColor(0x00, 0x72, 0xb2);
 /// Okabe and Ito's vermilion.
-pub(super) const VERMILION: RGBColor = RGBColor(0xd5, 0x5e, 0x00);
+pub(crate) const VERMILION: RGBColor = RGBColor(0xd5, 0x5e, 0x00);
 /// Okabe and Ito's bluish green.
-pub(super) const GREEN: RGBColor = RGBColor(0x00, 0x9e, 0x73);
+pub(crate) const GREEN: RGBColor = RGBColor(0x00, 0x9e, 0x73);
 
 const CIVIDIS: [[u8; 3]; 9] = [
     [0, 34, 78],
@@ -35,17 +35,17 @@ const DIVERGING: [[u8; 3]; 5] =
     [[0, 68, 136], [70, 150, 200], [247, 247, 247], [235, 140, 70], [165, 60, 0]];
 
 /// Cividis backwards, so that more is darker: 0 is yellow, 1 dark blue.
-pub(super) fn sequential(value: f64) -> RGBColor {
+pub(crate) fn sequential(value: f64) -> RGBColor {
     between(&CIVIDIS, 1.0 - value)
 }
 
 /// -1 is blue, 0 white, 1 vermilion.
-pub(super) fn diverging(value: f64) -> RGBColor {
+pub(crate) fn diverging(value: f64) -> RGBColor {
     between(&DIVERGING, (value + 1.0) / 2.0)
 }
 
 /// Black or white, whichever is easier to read on `background`. Pure ones, which no style sheet replaces.
-pub(super) fn ink_on(RGBColor(r, g, b): RGBColor) -> RGBColor {
+pub(crate) fn ink_on(RGBColor(r, g, b): RGBColor) -> RGBColor {
     let linear = |channel: u8| (f64::from(channel) / 255.0).powf(2.2);
     let luminance = 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
     // Where WCAG's contrasts with black and with white are equal.

@@ -8,7 +8,7 @@ use plotters::{prelude::*, style::text_anchor::HPos};
 
 /// Mistakes, side by side.
 #[derive(Debug)]
-pub(super) struct Sheet {
+pub(crate) struct Sheet {
     pub shown: Vec<(Mistake, GrayImage)>,
     /// How many there are, shown or not.
     total: usize,

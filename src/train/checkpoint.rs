@@ -16,7 +16,7 @@ use tch::Tensor;
 
 /// A run that stands still.
 #[derive(Debug)]
-pub(super) struct Checkpoint<S> {
+pub(crate) struct Checkpoint<S> {
     pub state: S,
     pub weights: StateDict,
     /// The optimizer's buffers, by name.
@@ -24,7 +24,7 @@ pub(super) struct Checkpoint<S> {
 }
 
 /// What a checkpoint says beside its tensors.
-pub(super) trait State: Serialize + DeserializeOwned {
+pub(crate) trait State: Serialize + DeserializeOwned {
     type Config: Serialize;
 
     /// What is trained: a checkpoint of another network is refused.

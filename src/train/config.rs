@@ -67,7 +67,7 @@ impl TrainConfig {
     }
 
     /// Whether it can be trained with.
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         require("batch_size", "1 or more", self.batch_size, self.batch_size > 0)?;
         let positive = |what, value: f64| {
             require(what, "a number above 0", value, value > 0.0 && value.is_finite())
@@ -122,7 +122,7 @@ mod device {
 }
 
 /// An [`Error::Invalid`] unless `what` `holds`.
-pub(super) fn require(
+pub(crate) fn require(
     what: &'static str,
     expected: &str,
     got: impl Display,

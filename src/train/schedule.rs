@@ -36,11 +36,11 @@ pub enum Schedule {
 }
 
 /// Epochs of a schedule, and of a run that follows one: more than anybody trains, and few enough to go through at each step.
-pub(super) const MOST: usize = 1_000_000;
+pub(crate) const MOST: usize = 1_000_000;
 
 /// What a schedule sets for one step.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Rates {
+pub(crate) struct Rates {
     pub learning_rate: f64,
     /// SGD's momentum, or Adam's first beta, where the schedule sets it.
     pub momentum: Option<f64>,
@@ -48,7 +48,7 @@ pub(super) struct Rates {
 
 impl Schedule {
     /// Whether it can be followed.
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         match *self {
             Schedule::Constant => Ok(()),
             Schedule::StepLr { step_size, gamma } => {
@@ -68,7 +68,7 @@ impl Schedule {
     /// # Errors
     ///
     /// [`Error::Invalid`] where [`OneCycleLr`] is over.
-    pub(super) fn rates(&self, base: f64, epochs: usize, steps: usize) -> Result<Rates> {
+    pub(crate) fn rates(&self, base: f64, epochs: usize, steps: usize) -> Result<Rates> {
         let learning_rate = match *self {
             Schedule::Constant => base,
             // The two go from epoch to epoch, as PyTorch's do: the closed forms differ in the last bits.

@@ -68,7 +68,7 @@ pub struct Mistake {
 
 impl Evaluation {
     /// From each sample's loss, label, answer and the answer's probability, in the order of the set.
-    pub(super) fn new(
+    pub(crate) fn new(
         losses: &[f32],
         labels: &[i64],
         answers: &[i64],
@@ -152,7 +152,7 @@ fn share(part: u32, whole: u32) -> f64 {
 /// What an epoch's batches came to.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Sums {
+pub(crate) struct Sums {
     /// Images that were summed.
     pub samples: usize,
     pub steps: usize,
@@ -165,7 +165,7 @@ pub(super) struct Sums {
 /// Sums over an epoch's batches. What a batch gave stays on its device until [`settle`](Tally::settle) reads it, all that
 /// waits at once, so that the device need not stop after each batch.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(crate) struct Tally {
     /// Loss and right answers, on the device, the number of images and the learning rate of each batch.
     waiting: Vec<(Tensor, Tensor, usize, f64)>,
     pub sums: Sums,

@@ -7,7 +7,7 @@ use tch::{Device, Kind};
 /// What a set is known by: how many images it has, and their labels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct TrainedSet {
+pub(crate) struct TrainedSet {
     pub images: usize,
     /// The first half of a SHA-256, in hexadecimal.
     labels: String,

@@ -4,16 +4,17 @@ use super::{
     checkpoints::{Recipe, Resumable},
     clip::clip_grad_norm,
     config::TrainConfig,
+    engine::{Running, Samples},
     optimizer::OptimizerState,
     schedule::MOST,
-    shuffle::permutation,
     stats::{BatchStats, EpochStats, Evaluation, Sums, Tally},
     trained_set::TrainedSet,
 };
 use crate::{
     Error, LeNet, Result,
     data::Dataset,
-    engine::{Parameters, Running, Samples},
+    generator::permutation,
+    torch::Parameters,
     weights::{self, StateDict},
 };
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,8 @@
 use super::{Buffers, scalar};
 use crate::{
     Result,
-    fused::{self, Pool, numbers, numbers_mut},
+    kernels::{self, Pool},
+    torch::{numbers, numbers_mut},
     train::config::require,
 };
 use serde::{Deserialize, Serialize};
@@ -104,14 +105,14 @@ impl Adam {
         pool: &mut Pool,
     ) -> Result<()> {
         let decay = (self.weight_decay != 0.0).then_some(self.weight_decay as f32);
-        let kernel = fused::Adam { weight_decay: decay, ..self.kernel(t, learning_rate) };
+        let kernel = kernels::Adam { weight_decay: decay, ..self.kernel(t, learning_rate) };
         run(kernel, parameters, gradients, moments, pool)
     }
 
     /// The step's numbers, without any decay, as `f32`s: libtorch rounds them so.
-    fn kernel(&self, t: usize, learning_rate: f64) -> fused::Adam {
+    fn kernel(&self, t: usize, learning_rate: f64) -> kernels::Adam {
         let (beta1, beta2) = self.betas;
-        fused::Adam {
+        kernels::Adam {
             shrink: None,
             weight_decay: None,
             first_rate: (1.0 - beta1) as f32,
@@ -158,13 +159,13 @@ impl AdamW {
         pool: &mut Pool,
     ) -> Result<()> {
         let shrink = Some((1.0 - learning_rate * self.weight_decay) as f32);
-        let kernel = fused::Adam { shrink, ..self.adam().kernel(t, learning_rate) };
+        let kernel = kernels::Adam { shrink, ..self.adam().kernel(t, learning_rate) };
         run(kernel, parameters, gradients, moments, pool)
     }
 }
 
 fn run(
-    kernel: fused::Adam,
+    kernel: kernels::Adam,
     parameters: &mut Tensor,
     gradients: &Tensor,
     moments: &mut Buffers,

@@ -7,7 +7,7 @@ pub use adam::{Adam, AdamW};
 pub use sgd::Sgd;
 
 use super::schedule::Rates;
-use crate::{Error, Result, fused::Pool};
+use crate::{Error, Result, kernels::Pool};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use tch::{Device, Kind, Tensor, no_grad_guard};

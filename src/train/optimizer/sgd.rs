@@ -1,7 +1,8 @@
 use super::{Buffers, scalar};
 use crate::{
     Error, Result,
-    fused::{self, Momentum, Pool, numbers, numbers_mut},
+    kernels::{self, Momentum, Pool},
+    torch::{numbers, numbers_mut},
     train::config::require,
 };
 use serde::{Deserialize, Serialize};
@@ -88,7 +89,7 @@ impl Sgd {
         learning_rate: f64,
         pool: &mut Pool,
     ) -> Result<()> {
-        let mut kernel = fused::Sgd {
+        let mut kernel = kernels::Sgd {
             step: -learning_rate as f32,
             weight_decay: (self.weight_decay != 0.0).then_some(self.weight_decay as f32),
             momentum: None,

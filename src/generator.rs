@@ -8,7 +8,7 @@ use rand_mt::Mt;
 ///
 /// so that PyTorch can go through the images in the same order. Source: `randperm_cpu` in ATen, whose generator is the
 /// 32-bit Mersenne twister, seeded with the low 32 bits.
-pub(super) fn permutation(n: usize, seed: u64) -> Vec<i64> {
+pub(crate) fn permutation(n: usize, seed: u64) -> Vec<i64> {
     let mut generator = Mt::new(seed as u32);
     let mut order: Vec<_> = (0..n as i64).collect();
     for i in 0..n.saturating_sub(1) {
@@ -26,7 +26,7 @@ mod tests {
     /// tests/golden/initial.py wrote these down.
     #[test]
     fn orders_are_pytorch_s() {
-        let golden = include_str!("../../tests/golden/initial.txt");
+        let golden = include_str!("../tests/golden/initial.txt");
         let mut seeds = 0;
         for line in golden.lines().filter(|line| line.starts_with("randperm")) {
             let fields: Vec<_> = line.split(' ').collect();

@@ -1,11 +1,17 @@
-use super::{
-    canvas::{self, Picture},
-    codes::Codes,
-    curves::Curves,
-    held_out::HeldOut,
-    sheet::Sheet,
+mod codes;
+mod held_out;
+
+pub use held_out::HeldOut;
+
+use crate::{
+    Dataset, Error, Result, atomic_file,
+    report::{
+        Curves, Sheet,
+        canvas::{self, Picture},
+    },
+    train::Evaluation,
 };
-use crate::{Dataset, Error, Result, atomic_file, train::Evaluation};
+use codes::Codes;
 use std::{
     fs,
     io::ErrorKind,
@@ -44,7 +50,7 @@ pub struct LeNet1998Pictures {
 
 /// The errors after a pass, as shares.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct PassErrors {
+pub(crate) struct PassErrors {
     pub pass: usize,
     pub train: f64,
     pub held_out: f64,

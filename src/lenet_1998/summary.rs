@@ -1,5 +1,5 @@
 use super::{LeNet1998Config, OutputUnits};
-use crate::model::summary::thousands;
+use crate::network::summary::thousands;
 use std::fmt;
 
 /// The layers of a [`LeNet1998`](crate::LeNet1998) as the paper's section II.B counts them.

@@ -1,13 +1,14 @@
-use super::{Parameters, Samples, libtorch::BatchOutput};
+use super::engine::Samples;
 use crate::{
     Error, Result,
     data::Dataset,
-    fused::{Batch, Images, Network, Outcome, PARAMETERS, PIXELS, Pool, numbers, numbers_mut},
+    kernels::{Batch, Images, Network, Outcome, PARAMETERS, PIXELS, Pool},
+    torch::{BatchOutput, Parameters, numbers, numbers_mut},
 };
 use std::cell::RefCell;
 use tch::{Device, Kind, Tensor};
 
-/// Forward and backward by this crate's own kernels, on a CPU: see [`fused`](crate::fused).
+/// Forward and backward by this crate's own kernels, on a CPU: see [`fused`](crate::kernels).
 #[derive(Debug)]
 pub(crate) struct Fused {
     /// A network at work, which needs room of its own even to look at images.
@@ -88,7 +89,7 @@ fn all<T>(parameters: Option<T>) -> Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Init, LeNet, engine::libtorch::Libtorch, fused::InstructionSet};
+    use crate::{Init, LeNet, kernels::InstructionSet, torch::Libtorch};
     use proptest::prelude::*;
     use rand_mt::Mt;
     use tch::{nn, nn::Module};

@@ -1,8 +1,8 @@
 use super::{
-    Samples,
+    lenet::LeNet,
     parameters::{Parameters, concatenate},
 };
-use crate::{Result, data::Dataset, fused::Pool, model::LeNet};
+use crate::{Result, data::Dataset, kernels::Pool, train::Samples};
 use tch::{Reduction, Tensor, nn::Module, no_grad_guard};
 
 /// Forward and backward by libtorch's operators and autograd.

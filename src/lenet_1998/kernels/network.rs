@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     LeNet1998Config,
-    fused::{Work, widest},
+    kernels::{Work, widest},
 };
 
 /// An image as it is kept: 32 rows of 32 pixels, 0 (background) to 255 (ink).

@@ -1,3 +1,7 @@
+//! Tensors as slices, where they lie: the one place outside of the kernels that is `unsafe`.
+
+#![allow(unsafe_code)]
+
 use crate::{Error, Result};
 use std::slice;
 use tch::{Device, Tensor, kind::Element};

@@ -49,7 +49,6 @@ mod share;
 mod tanh;
 mod transposed;
 mod vector;
-mod view;
 mod widest;
 mod worker;
 
@@ -63,5 +62,4 @@ pub use network::{Network, Outcome};
 pub use packed::Packed;
 pub use pool::Pool;
 pub(crate) use sgd::{Momentum, Sgd};
-pub(crate) use view::{numbers, numbers_mut};
 pub(crate) use widest::{Work, widest};

@@ -1,4 +1,4 @@
-use crate::{Error, Result, fused::PARAMETERS};
+use crate::{Error, Result, kernels::PARAMETERS};
 use tch::{Tensor, nn::VarStore, no_grad_guard};
 
 /// A network's parameters in one buffer, in the order of the `state_dict`; the variables of its `VarStore` are views of it.
@@ -43,7 +43,7 @@ fn sizes(variables: &[Tensor]) -> Vec<i64> {
 }
 
 /// The tensors' values one after the other: `[total]`.
-pub(super) fn concatenate(tensors: &[Tensor]) -> Tensor {
+pub(crate) fn concatenate(tensors: &[Tensor]) -> Tensor {
     let flat: Vec<_> = tensors.iter().map(|tensor| tensor.reshape([-1])).collect();
     Tensor::cat(&flat, 0)
 }

@@ -150,7 +150,7 @@ fn with_batch(batch: i64, shape: &[i64]) -> String {
 }
 
 /// `61,750`.
-pub(super) fn thousands(number: i64) -> String {
+pub(crate) fn thousands(number: i64) -> String {
     let digits = number.to_string();
     let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
     groups.join(",")

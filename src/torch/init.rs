@@ -28,7 +28,7 @@ pub enum Init {
 }
 
 /// Weight and bias of a convolution (`[out, in, k, k]`) or linear layer (`[out, in]`): zeros where there is no `init`.
-pub(super) fn affine(init: Option<Init>, weight: &[i64]) -> (Tensor, Tensor) {
+pub(crate) fn affine(init: Option<Init>, weight: &[i64]) -> (Tensor, Tensor) {
     let fan_out = weight[0];
     let fan_in: i64 = weight[1..].iter().product();
     match init {
@@ -50,7 +50,7 @@ pub(super) fn affine(init: Option<Init>, weight: &[i64]) -> (Tensor, Tensor) {
 }
 
 /// Scale and bias of a `DownSample`, `[channels]` each: zeros where there is no `init`.
-pub(super) fn down_sample(init: Option<Init>, channels: i64) -> (Tensor, Tensor) {
+pub(crate) fn down_sample(init: Option<Init>, channels: i64) -> (Tensor, Tensor) {
     let size = &[channels];
     match init {
         Some(Init::PyTorch) => (normal(size), normal(size)),
@@ -61,7 +61,7 @@ pub(super) fn down_sample(init: Option<Init>, channels: i64) -> (Tensor, Tensor)
 
 /// Held while a network's values are drawn: libtorch has one generator for the whole process, and two networks made at the
 /// same time would otherwise take each other's numbers.
-pub(super) fn generator() -> MutexGuard<'static, ()> {
+pub(crate) fn generator() -> MutexGuard<'static, ()> {
     static GENERATOR: Mutex<()> = Mutex::new(());
     GENERATOR.lock().unwrap_or_else(PoisonError::into_inner)
 }

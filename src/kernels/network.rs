@@ -194,7 +194,7 @@ impl<V: Vector> Passes for Workers<V> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fused::PIXELS;
+    use crate::kernels::PIXELS;
     use rand_mt::Mt;
 
     /// Needs nothing of libtorch, so that Miri can run it: a group of images for each of two threads.

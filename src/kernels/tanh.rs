@@ -53,7 +53,7 @@ impl<V: Vector> Kernel<V> for Tanh<'_, V> {
 #[cfg(test)]
 mod tests {
     use super::Tanh;
-    use crate::fused::{
+    use crate::kernels::{
         InstructionSet,
         vector::{Kernel, Vector},
     };

@@ -247,7 +247,7 @@ fn dense<V: Vector, const OUT: usize>(weights: &Weights, input: &[f32], output: 
 #[cfg(test)]
 mod tests {
     use super::Packed;
-    use crate::fused::{Images, Network, PARAMETERS, PIXELS};
+    use crate::kernels::{Images, Network, PARAMETERS, PIXELS};
     use rand_mt::Mt;
 
     #[test]

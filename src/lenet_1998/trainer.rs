@@ -1,20 +1,14 @@
 use super::{
-    super::{
-        checkpoint::{Checkpoint, State},
-        checkpoints::{Recipe, Resumable},
-        schedule::MOST,
-        shuffle::permutation,
-        stats::Evaluation,
-        trained_set::TrainedSet,
-    },
-    config::{LeNet1998TrainConfig, STRIDE},
-    stats::PassStats,
+    kernels::{Network, Pixels},
+    pass_stats::PassStats,
+    train_config::{LeNet1998TrainConfig, STRIDE},
 };
 use crate::{
     Dataset, Distortion, Error, LeNet1998, Result,
     data::Draws,
-    engine::Parameters,
-    one_image::{Network, Pixels},
+    generator::permutation,
+    torch::Parameters,
+    train::{Checkpoint, Evaluation, MOST, Recipe, Resumable, State, TrainedSet},
     weights::{self, StateDict},
 };
 use serde::{Deserialize, Serialize};
@@ -414,7 +408,7 @@ mod tests {
         LeNet1998TrainConfig, LeNet1998Trainer, PassStats, Pixels, RunState, State, TrainedSet,
         permutation,
     };
-    use crate::{Dataset, Distortion, one_image::Reference};
+    use crate::{Dataset, Distortion, lenet_1998::kernels::Reference};
     use std::{collections::HashSet, ops::Range};
     use tch::{Device, Kind, Tensor};
 

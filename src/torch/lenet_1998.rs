@@ -1,5 +1,5 @@
-use super::{C3, LeNet1998Config, OutputUnits, codes};
-use crate::model::init;
+use super::init;
+use crate::lenet_1998::{C3, LeNet1998Config, OutputUnits, codes};
 use tch::{Kind, Tensor, nn};
 
 /// LeNet-5 as the paper of 1998 has it: sub-sampling with a coefficient, C3 connected to part of S2, a squash of its own, and

@@ -1,4 +1,4 @@
-use super::{
+use crate::report::{
     canvas::{Canvas, Drawn, Picture, text},
     palette::{EMPTY, INK, MUTED},
 };

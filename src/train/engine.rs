@@ -1,14 +1,12 @@
 //! What computes a batch's loss and gradients.
 
-mod fused;
-mod libtorch;
-mod parameters;
-
-pub(crate) use parameters::Parameters;
-
-use crate::{Error, LeNet, Result, data::Dataset, fused::Pool};
-use fused::Fused;
-use libtorch::{BatchOutput, Libtorch};
+use super::fused::Fused;
+use crate::{
+    Error, LeNet, Result,
+    data::Dataset,
+    kernels::Pool,
+    torch::{BatchOutput, Libtorch, Parameters},
+};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 

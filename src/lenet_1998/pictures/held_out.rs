@@ -9,7 +9,7 @@ pub enum HeldOut {
 
 impl HeldOut {
     /// As a line of a picture is named: as [`Report`](crate::Report)'s are.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             HeldOut::Test => "test",
             HeldOut::Validation => "val",

@@ -1,4 +1,4 @@
-use super::super::config::require;
+use crate::train::require;
 use crate::{Distortion, Fit, LeNet1998Config, OutputUnits, Result};
 use serde::{Deserialize, Serialize};
 

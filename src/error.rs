@@ -1,4 +1,5 @@
-use std::{fmt, io, path::PathBuf};
+use crate::weights::StateDictMismatch;
+use std::{io, path::PathBuf};
 
 /// `std::result::Result` with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
@@ -98,13 +99,13 @@ pub enum Error {
         got: String,
     },
 
-    /// libtorch finds no such device.
-    #[error("{}", no_device(device, *cuda_devices))]
+    /// There is no such device to train on.
+    #[error("no device {device}: {reason}")]
     NoDevice {
-        /// The device that was asked for.
-        device: tch::Device,
-        /// How many CUDA devices libtorch finds.
-        cuda_devices: i64,
+        /// The device that was asked for, as PyTorch names it: `cuda:0`.
+        device: String,
+        /// What was found, and what to do.
+        reason: String,
     },
 
     /// The loss of a batch was infinite or NaN, and training stopped. After `train_epoch` the weights are spoilt: start from
@@ -134,66 +135,14 @@ pub enum Error {
         differences: Vec<String>,
     },
 
-    /// libtorch refused an operation.
-    #[error("libtorch: {}", first_line(.0))]
-    Torch(#[from] tch::TchError),
-}
-
-/// How a file's tensors differ from the model's: what [`Error::StateDict`] carries.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct StateDictMismatch {
-    /// The file.
-    pub path: PathBuf,
-    /// Names that the model has and the file lacks.
-    pub missing: Vec<String>,
-    /// Names that the file has and the model lacks.
-    pub unexpected: Vec<String>,
-    /// Name, expected and got of each tensor whose shape or dtype does not fit.
-    pub unfit: Vec<(String, String, String)>,
-}
-
-impl fmt::Display for StateDictMismatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} does not fit the model, which is unchanged", self.path.display())?;
-        self.differences().iter().try_for_each(|difference| write!(f, "; {difference}"))
-    }
-}
-
-impl StateDictMismatch {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.missing.is_empty() && self.unexpected.is_empty() && self.unfit.is_empty()
-    }
-
-    /// The lists, as messages have them.
-    pub(crate) fn differences(&self) -> Vec<String> {
-        let lists = [("missing", &self.missing), ("unexpected", &self.unexpected)];
-        let lists = lists.into_iter().filter(|(_, names)| !names.is_empty());
-        let lists = lists.map(|(title, names)| format!("{title}: {}", names.join(", ")));
-        let unfit = self.unfit.iter();
-        let unfit =
-            unfit.map(|(name, expected, got)| format!("{name}: expected {expected}, got {got}"));
-        lists.chain(unfit).collect()
-    }
-}
-
-/// libtorch's messages go on with a C++ backtrace.
-fn first_line(error: &tch::TchError) -> String {
-    error.to_string().lines().next().unwrap_or_default().to_owned()
-}
-
-fn no_device(device: &tch::Device, cuda_devices: i64) -> String {
-    let name = match device {
-        tch::Device::Cuda(index) => format!("cuda:{index}"),
-        other => format!("{other:?}"),
-    };
-    match cuda_devices {
-        0 => format!(
-            "no device {name}: libtorch finds no CUDA device. Look whether nvidia-smi lists a GPU, and whether libtorch has \
-             its CUDA libraries (build-notes.md, `CUDA`); or train on the CPU"
-        ),
-        n => format!("no device {name}: libtorch finds {n} CUDA devices, cuda:0 to cuda:{}", n - 1),
-    }
+    /// libtorch refused an operation (feature `torch`).
+    #[error("libtorch: {message}")]
+    Torch {
+        /// The first line of what it said.
+        message: String,
+        /// All of it, with libtorch's backtrace.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
 }
 
 impl Error {

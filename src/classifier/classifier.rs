@@ -1,14 +1,12 @@
-use super::{Prediction, Prepared};
+use super::{Activation, Prediction, Prepared};
 use crate::{
-    Error, LeNet, Result, Stage,
-    data::INPUT_SIDE,
-    kernels::{Images, Network, PARAMETERS, Packed},
-    torch::Parameters,
+    Error, Result,
+    kernels::{Images, Network, Packed},
+    network::{self, LAYERS, PARAMETERS},
     weights::StateDict,
 };
 use image::DynamicImage;
 use std::path::Path;
-use tch::{Device, Tensor, nn::VarStore, no_grad_guard};
 
 /// Reads digits in images of any kind, on the CPU.
 ///
@@ -29,8 +27,7 @@ use tch::{Device, Tensor, nn::VarStore, no_grad_guard};
 /// # Threads
 ///
 /// It is `Send` and `Sync`, and never changes: one in an `Arc` or a `static` serves a whole program, and any number of threads read
-/// with it side by side. A call computes on the thread that makes it, by this crate's own kernels; only
-/// [`stages`](Classifier::stages) is libtorch's, on as many threads as it is set to. No gradients are recorded.
+/// with it side by side. A call computes on the thread that makes it, by this crate's own kernels.
 #[derive(Debug, Clone)]
 pub struct Classifier {
     /// In the order of the `state_dict`.
@@ -48,7 +45,7 @@ impl Classifier {
     ///
     /// # Errors
     ///
-    /// None but [`Error::Torch`], where libtorch does not work.
+    /// None, as long as the file in the crate is whole.
     pub fn pretrained() -> Result<Classifier> {
         Classifier::with_weights(&StateDict::from_bytes(PRETRAINED)?)
     }
@@ -57,21 +54,21 @@ impl Classifier {
     ///
     /// # Errors
     ///
-    /// Those of [`weights::load`](crate::weights::load); [`Error::Invalid`] where weights are infinite or NaN, or so large that
+    /// Those of [`StateDict::read`]; [`Error::StateDict`] where they are not a LeNet's; [`Error::Invalid`] where weights are infinite or NaN, or so large that
     /// what the network computes would be.
     pub fn open(weights: impl AsRef<Path>) -> Result<Classifier> {
         Classifier::with_weights(&StateDict::read(weights)?)
     }
 
     fn with_weights(weights: &StateDict) -> Result<Classifier> {
-        if let Some(tensor) = weights.non_finite()?.first() {
+        if let Some(tensor) = weights.non_finite().first() {
             let got = format!("{}: {} NaN, {} infinite", tensor.name, tensor.nan, tensor.infinite);
             return Err(Error::invalid("weights", "finite numbers", got));
         }
-        let mut vs = VarStore::new(Device::Cpu);
-        LeNet::zeroed(&vs.root());
-        weights.load_into(&mut vs)?;
-        let parameters = Parameters::flatten(&vs).to_boxed()?;
+        let parameters = weights.to_flat(&network::state_dict())?.into_boxed_slice();
+        let parameters: Box<[f32; PARAMETERS]> = parameters.try_into().map_err(|_| {
+            Error::invalid("weights", PARAMETERS.to_string(), "others") // there are always as many
+        })?;
         // What goes into a layer is within -1 and 1, so that no sum of its weights exceeds this one.
         let most: f64 = parameters.iter().map(|&weight| f64::from(weight).abs()).sum();
         if most > f64::from(f32::MAX) / 2.0 {
@@ -114,19 +111,10 @@ impl Classifier {
         logits.into_iter().map(Prediction::from_logits).collect()
     }
 
-    /// Every layer's output for an image, in order: C1, S2, C3, S4, C5, F6, output. Computed by libtorch.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Torch`], where libtorch does not work.
-    pub fn stages(&self, image: &Prepared) -> Result<Vec<Stage>> {
-        let _no_grad = no_grad_guard();
-        let vs = VarStore::new(Device::Cpu);
-        let network = LeNet::zeroed(&vs.root());
-        let parameters = Tensor::f_from_slice(&*self.parameters)?;
-        Parameters::flatten(&vs).flat.f_copy_(&parameters)?;
-        let side = INPUT_SIDE as i64;
-        let image = Tensor::f_from_slice(&image.values())?.f_reshape([1, 1, side, side])?;
-        Ok(network.stages(&image))
+    /// Every layer's output for an image, in order: C1, S2, C3, S4, C5, F6, output.
+    pub fn stages(&self, image: &Prepared) -> Vec<Activation> {
+        let outputs = self.packed.outputs(&image.values());
+        let stages = LAYERS.iter().zip(outputs);
+        stages.map(|(layer, values)| Activation { layer: *layer, values }).collect()
     }
 }

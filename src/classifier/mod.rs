@@ -1,5 +1,6 @@
 //! Reading a digit in any picture: the picture made into what MNIST's are, then the network.
 
+mod activation;
 mod background;
 mod bounds;
 #[allow(clippy::module_inception)] // the noun is the folder's
@@ -11,6 +12,7 @@ mod piece;
 mod prediction;
 mod prepared;
 
+pub use activation::Activation;
 pub use classifier::Classifier;
 pub use prediction::Prediction;
 pub use prepared::Prepared;

@@ -1,116 +1,93 @@
-use crate::{Error, Result};
+use crate::{Error, Result, network::INPUT_SIDE};
 use image::GrayImage;
-use tch::{Device, Kind, Tensor};
+use std::{ops::Range, sync::Arc};
 
-/// Images and their labels, in memory as bytes; batches become `f32` when they are gathered.
+/// Pixels of an image.
+const PIXELS: usize = INPUT_SIDE * INPUT_SIDE;
+
+/// Images of 32x32 and their labels, in memory as bytes. Parts of a set, and clones, share its memory.
 ///
 /// ```
-/// use lenet::{Dataset, tch::{Device, Kind, Tensor}};
+/// use lenet::Dataset;
 ///
-/// let pixels = Tensor::zeros([3, 32, 32], (Kind::Uint8, Device::Cpu));
-/// let data = Dataset::new(pixels, Tensor::from_slice(&[5i64, 0, 4]))?;
+/// let data = Dataset::from_pixels(vec![0; 3 * 32 * 32], vec![5, 0, 4])?;
 /// assert_eq!(data.len(), 3);
-/// assert_eq!(data.images().size(), [3, 1, 32, 32]);
+/// assert_eq!(data.label_bytes(), [5, 0, 4]);
 /// # Ok::<(), lenet::Error>(())
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Dataset {
-    /// `u8` `[n, 32, 32]`.
-    pixels: Tensor,
-    /// `i64` `[n]`.
-    labels: Tensor,
-    /// 255, on the device of the pixels. A plain 255 would be turned into a multiplication by 1/255 on CUDA, whose last
-    /// bit differs from the division's that `ToTensor` does.
-    white: Tensor,
+    pixels: Arc<Vec<[u8; PIXELS]>>,
+    labels: Arc<Vec<u8>>,
+    /// Those of the images that belong to this set.
+    range: Range<usize>,
 }
 
 impl Dataset {
-    /// `pixels` are `u8` `[n, 32, 32]`, from 0 (background) to 255 (ink); `labels` are `i64` `[n]`, from 0 to 9.
+    /// `pixels` are images of 32x32, each by rows, one after the other, from 0 (background) to 255 (ink); `labels` are from 0
+    /// to 9.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] where they are something else, or there is not one image at least.
-    pub fn new(pixels: Tensor, labels: Tensor) -> Result<Dataset> {
-        let [n, 32, 32] = pixels.size()[..] else {
-            return Err(Error::invalid(
-                "pixels",
-                "shape [n, 32, 32]",
-                format!("{:?}", pixels.size()),
-            ));
-        };
-        if pixels.kind() != Kind::Uint8 {
-            return Err(Error::invalid("pixels", "u8", format!("{:?}", pixels.kind())));
+    /// [`Error::Invalid`] where there are not as many images as labels, or none, or a label is no digit.
+    pub fn from_pixels(pixels: Vec<u8>, labels: Vec<u8>) -> Result<Dataset> {
+        let (images, rest) = pixels.as_chunks();
+        if !rest.is_empty() {
+            let expected = format!("{PIXELS} for each image");
+            return Err(Error::invalid("pixels", expected, pixels.len().to_string()));
         }
-        if n == 0 {
+        Dataset::from_images(images.to_vec(), labels)
+    }
+
+    pub(crate) fn from_images(images: Vec<[u8; PIXELS]>, labels: Vec<u8>) -> Result<Dataset> {
+        if images.is_empty() {
             return Err(Error::invalid("pixels", "one image at least", "none"));
         }
-        if labels.size() != [n] || labels.kind() != Kind::Int64 {
-            let got = format!("{:?} of shape {:?}", labels.kind(), labels.size());
-            return Err(Error::invalid("labels", format!("i64 of shape [{n}]"), got));
+        if images.len() != labels.len() {
+            let expected = format!("{}, one for each image", images.len());
+            return Err(Error::invalid("labels", expected, labels.len().to_string()));
         }
-        let (low, high) = (labels.min().int64_value(&[]), labels.max().int64_value(&[]));
-        if low < 0 || high > 9 {
-            return Err(Error::invalid("labels", "digits 0 to 9", format!("{low} to {high}")));
+        if let Some(label) = labels.iter().find(|&&label| label > 9) {
+            return Err(Error::invalid("labels", "digits 0 to 9", label.to_string()));
         }
-        let device = pixels.device();
-        let (pixels, labels) = (pixels.contiguous(), labels.to_device(device));
-        Ok(Dataset { pixels, labels, white: Tensor::from(255f32).to_device(device) })
+        let range = 0..images.len();
+        Ok(Dataset { pixels: Arc::new(images), labels: Arc::new(labels), range })
     }
 
     /// How many images there are.
     #[allow(clippy::len_without_is_empty)] // it is never empty
     pub fn len(&self) -> usize {
-        self.labels.numel()
+        self.range.len()
     }
 
-    /// All images as the network takes them, as `Resize(32)` and `ToTensor` give them: `f32` `[n, 1, 32, 32]`, 0 to 1. Four
-    /// bytes for each that the set has in memory.
-    pub fn images(&self) -> Tensor {
-        self.to_images(&self.pixels)
+    /// The images, each 32x32 by rows, 0 (background) to 255 (ink).
+    pub fn image_bytes(&self) -> &[[u8; PIXELS]] {
+        &self.pixels[self.range.clone()]
     }
 
-    /// All labels: `i64` `[n]`.
-    pub fn labels(&self) -> Tensor {
-        self.labels.shallow_clone()
+    /// The labels, 0 to 9.
+    pub fn label_bytes(&self) -> &[u8] {
+        &self.labels[self.range.clone()]
     }
 
-    /// All pixels: `u8` `[n, 32, 32]`.
-    pub fn pixels(&self) -> Tensor {
-        self.pixels.shallow_clone()
-    }
-
-    /// The first `n` images, or all where there are fewer; one at least. The memory is shared.
+    /// The first `n` images, or all where there are fewer; one at least.
     pub fn first(&self, n: usize) -> Dataset {
-        let n = n.clamp(1, self.len()) as i64;
-        Dataset {
-            pixels: self.pixels.narrow(0, 0, n),
-            labels: self.labels.narrow(0, 0, n),
-            white: self.white.shallow_clone(),
-        }
+        let start = self.range.start;
+        Dataset { range: start..start + n.clamp(1, self.len()), ..self.clone() }
     }
 
-    /// All but the last `n` images, and these: to choose by, with the test set left for one look at the end. The memory is
-    /// shared.
+    /// All but the last `n` images, and these: to choose by, with the test set left for one look at the end.
     ///
     /// # Errors
     ///
     /// [`Error::Invalid`] where one of the two would be empty.
     pub fn split(&self, n: usize) -> Result<(Dataset, Dataset)> {
         if n == 0 || n >= self.len() {
-            let most = self.len() - 1;
-            return Err(Error::invalid(
-                "n",
-                format!("1 to {most} of {}", self.len()),
-                n.to_string(),
-            ));
+            let expected = format!("1 to {} of {}", self.len() - 1, self.len());
+            return Err(Error::invalid("n", expected, n.to_string()));
         }
-        let (start, n) = ((self.len() - n) as i64, n as i64);
-        let last = Dataset {
-            pixels: self.pixels.narrow(0, start, n),
-            labels: self.labels.narrow(0, start, n),
-            white: self.white.shallow_clone(),
-        };
-        Ok((self.first(start as usize), last))
+        let last = self.range.end - n..self.range.end;
+        Ok((self.first(self.len() - n), Dataset { range: last, ..self.clone() }))
     }
 
     /// Image `index`, 32x32, as a picture.
@@ -119,44 +96,19 @@ impl Dataset {
     ///
     /// [`Error::Invalid`] where there is no such image.
     pub fn image(&self, index: usize) -> Result<GrayImage> {
-        if index >= self.len() {
-            return Err(Error::invalid(
-                "index",
-                format!("0 to {}", self.len() - 1),
-                index.to_string(),
-            ));
-        }
-        let pixels = Vec::try_from(self.pixels.get(index as i64).reshape([-1]))?;
-        GrayImage::from_raw(32, 32, pixels)
-            .ok_or_else(|| Error::invalid("pixels", "32x32", format!("{:?}", self.pixels.size())))
+        let image = self.image_bytes().get(index).and_then(|image| {
+            GrayImage::from_raw(INPUT_SIDE as u32, INPUT_SIDE as u32, image.to_vec())
+        });
+        image.ok_or_else(|| {
+            Error::invalid("index", format!("0 to {}", self.len() - 1), index.to_string())
+        })
     }
 
-    /// The same set on another device; on its own, the same memory.
-    ///
-    /// # Panics
-    ///
-    /// Where there is no such device, or its memory runs out.
-    pub fn to_device(&self, device: Device) -> Dataset {
-        Dataset {
-            pixels: self.pixels.to_device(device),
-            labels: self.labels.to_device(device),
-            white: self.white.to_device(device),
-        }
-    }
-
-    /// Images and labels at `indices` (`i64`, on the set's device): a batch, `f32` `[b, 1, 32, 32]` and `i64` `[b]`.
-    pub(crate) fn gather(&self, indices: &Tensor) -> (Tensor, Tensor) {
-        let pixels = self.pixels.index_select(0, indices);
-        (self.to_images(&pixels), self.labels.index_select(0, indices))
-    }
-
-    /// `length` images and labels from `start` on.
-    pub(crate) fn range(&self, start: i64, length: i64) -> (Tensor, Tensor) {
-        let pixels = self.pixels.narrow(0, start, length);
-        (self.to_images(&pixels), self.labels.narrow(0, start, length))
-    }
-
-    fn to_images(&self, pixels: &Tensor) -> Tensor {
-        (pixels.to_kind(Kind::Float) / &self.white).unsqueeze(1)
+    /// Whether the two are the same images and labels in memory.
+    #[cfg(feature = "torch")]
+    pub(crate) fn is(&self, other: &Dataset) -> bool {
+        Arc::ptr_eq(&self.pixels, &other.pixels)
+            && Arc::ptr_eq(&self.labels, &other.labels)
+            && self.range == other.range
     }
 }

@@ -8,7 +8,7 @@ use std::{fs, io::Read, path::Path};
 /// dimensions, each dimension's size as a big-endian `u32`, and the numbers, the last dimension fastest.
 ///
 /// ```
-/// use lenet::Idx;
+/// use lenet::data::Idx;
 ///
 /// let labels = Idx::from_bytes(&[0, 0, 8, 1, 0, 0, 0, 3, 5, 0, 4])?;
 /// assert_eq!((labels.sizes, labels.numbers), (vec![3], vec![5, 0, 4]));

@@ -8,7 +8,6 @@ use std::{
     path::{Path, PathBuf},
     thread,
 };
-use tch::{Kind, Tensor};
 
 /// MNIST: 60,000 digits to train on and 10,000 to test with, resized to 32x32.
 ///
@@ -68,21 +67,21 @@ impl Mnist {
     ///
     /// # Errors
     ///
-    /// As [`find`](Mnist::find) and [`Download::fetch`](crate::Download::fetch).
+    /// As [`find`](Mnist::find) and [`Download::fetch`](super::Download::fetch).
     #[cfg(feature = "download")]
-    pub fn find_with(on_progress: impl FnMut(crate::DownloadProgress)) -> Result<Mnist> {
+    pub fn find_with(on_progress: impl FnMut(super::DownloadProgress)) -> Result<Mnist> {
         Mnist::open(fetch(on_progress)?)
     }
 
-    /// Fetches the four files into `dir`, where they are not there yet, and reads them. [`Download`](crate::Download) says
+    /// Fetches the four files into `dir`, where they are not there yet, and reads them. [`Download`](super::Download) says
     /// how, and can tell how far it has come.
     ///
     /// # Errors
     ///
-    /// As [`Download::fetch`](crate::Download::fetch) and [`open`](Mnist::open).
+    /// As [`Download::fetch`](super::Download::fetch) and [`open`](Mnist::open).
     #[cfg(feature = "download")]
     pub fn download(dir: impl AsRef<Path>) -> Result<Mnist> {
-        crate::Download::default().fetch(&dir, |_| ())?;
+        super::Download::default().fetch(&dir, |_| ())?;
         Mnist::open(dir)
     }
 
@@ -118,10 +117,10 @@ impl Mnist {
 
 /// The first copy where [`Mnist::find`] says, or a new one.
 #[cfg(feature = "download")]
-fn fetch(on_progress: impl FnMut(crate::DownloadProgress)) -> Result<PathBuf> {
+fn fetch(on_progress: impl FnMut(super::DownloadProgress)) -> Result<PathBuf> {
     search().or_else(|searched| {
         let dir = cache().ok_or(Error::MnistNotFound { searched })?;
-        crate::Download::default().fetch(&dir, on_progress)?;
+        super::Download::default().fetch(&dir, on_progress)?;
         Ok(dir)
     })
 }
@@ -184,15 +183,10 @@ fn read([images_path, labels_path]: &[PathBuf; 2], fit: Fit) -> Result<Dataset> 
     if let Some(at) = labels.numbers.iter().position(|&label| label > 9) {
         return malformed(labels_path, format!("label {at} is {}, not 0 to 9", labels.numbers[at]));
     }
-    let mut pixels = vec![0; n * TO * TO];
+    let mut fitted = vec![[0; TO * TO]; n];
     let (from, _) = images.numbers.as_chunks::<{ FROM * FROM }>();
-    let (to, _) = pixels.as_chunks_mut::<{ TO * TO }>();
-    for (from, to) in from.iter().zip(to) {
+    for (from, to) in from.iter().zip(&mut fitted) {
         fit.apply(from, to);
     }
-    let size = [n as i64, TO as i64, TO as i64];
-    Dataset::new(
-        Tensor::f_from_data_size(&pixels, &size, Kind::Uint8)?,
-        Tensor::f_from_slice(&labels.numbers)?.to_kind(Kind::Int64),
-    )
+    Dataset::from_images(fitted, labels.numbers)
 }

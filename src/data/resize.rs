@@ -7,7 +7,7 @@
 /// Height and width of MNIST's images.
 pub(crate) const FROM: usize = 28;
 /// Height and width that the network wants.
-pub(crate) const TO: usize = 32;
+pub(crate) const TO: usize = crate::network::INPUT_SIDE;
 
 /// For each pixel of the result: the first of its two neighbours, the second, and the second's weight in sixteenths.
 const TAPS: [(usize, usize, u16); TO] = {

@@ -6,11 +6,12 @@ use super::{
     down_sample,
     down_sample::{S2Backward, S4Backward, through_tanh},
     images::Images,
-    layout::{self, CLASSES, Layer, PIXELS},
+    layout::{self, CLASSES, PIXELS},
     tanh::Tanh,
     transposed::TransposedC3,
     vector::{Kernel, Vector},
 };
+use crate::network::Layer;
 
 /// What the layers give for one group of images, one in each lane, and the gradients on the way back. It stays in a core's
 /// second cache while a group goes there and back.

@@ -16,6 +16,7 @@ fn with_avx2<K: Kernel<Avx2>>(kernel: K) -> K::Output {
 // SAFETY: an `__m256` is eight floats.
 unsafe impl Vector for Avx2 {
     const LANES: usize = 8;
+    const FUSED: bool = true;
 
     fn available() -> bool {
         is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")

@@ -1,14 +1,17 @@
-use super::vector::{Kernel, Vector, operators};
+use super::{
+    avx2::Avx2,
+    vector::{Kernel, Vector, operators},
+};
 use std::arch::x86_64::*;
 
-/// Sixteen floats in a register of AVX-512F.
+/// Sixteen floats in a register of AVX-512.
 #[derive(Debug, Clone, Copy)]
 #[repr(transparent)]
 pub(crate) struct Avx512(__m512);
 
 operators!(Avx512, Add add _mm512_add_ps, Sub sub _mm512_sub_ps, Mul mul _mm512_mul_ps, Div div _mm512_div_ps);
 
-#[target_feature(enable = "avx512f")]
+#[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
 fn with_avx512<K: Kernel<Avx512>>(kernel: K) -> K::Output {
     kernel.run()
 }
@@ -16,9 +19,15 @@ fn with_avx512<K: Kernel<Avx512>>(kernel: K) -> K::Output {
 // SAFETY: an `__m512` is sixteen floats.
 unsafe impl Vector for Avx512 {
     const LANES: usize = 16;
+    const FUSED: bool = true;
 
     fn available() -> bool {
+        // All but Xeon Phi have these four together. The vectors need F alone; code that the compiler vectorises, the others.
         is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512bw")
+            && Avx2::available()
     }
 
     fn vectorize<K: Kernel<Self>>(kernel: K) -> K::Output {

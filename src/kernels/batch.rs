@@ -9,7 +9,7 @@ use crate::{Error, Result};
 pub struct Batch<'a> {
     images: Images<'a>,
     /// Those of the set that the images are of.
-    labels: &'a [i64],
+    labels: &'a [u8],
 }
 
 impl<'a> Batch<'a> {
@@ -20,8 +20,8 @@ impl<'a> Batch<'a> {
     /// [`Error::Invalid`] where they are not equally many, there is no such image, or a label is no digit.
     pub fn gathered(
         pixels: &'a [[u8; PIXELS]],
-        labels: &'a [i64],
-        indices: &'a [i64],
+        labels: &'a [u8],
+        indices: &'a [usize],
     ) -> Result<Batch<'a>> {
         Batch::of(Images::gathered(pixels, indices)?, pixels.len(), labels)
     }
@@ -31,17 +31,17 @@ impl<'a> Batch<'a> {
     /// # Errors
     ///
     /// [`Error::Invalid`] where they are not equally many, or a label is no digit.
-    pub fn new(images: &'a [[f32; PIXELS]], labels: &'a [i64]) -> Result<Batch<'a>> {
+    pub fn new(images: &'a [[f32; PIXELS]], labels: &'a [u8]) -> Result<Batch<'a>> {
         Batch::of(Images::new(images), images.len(), labels)
     }
 
-    fn of(images: Images<'a>, set: usize, labels: &'a [i64]) -> Result<Batch<'a>> {
+    fn of(images: Images<'a>, set: usize, labels: &'a [u8]) -> Result<Batch<'a>> {
         if set != labels.len() {
             let expected = format!("{}, as there are labels", labels.len());
             return Err(Error::invalid("images", expected, set.to_string()));
         }
         let mut used = (0..images.count()).map(|n| labels[images.place(n)]);
-        match used.find(|label| !(0..CLASSES as i64).contains(label)) {
+        match used.find(|label| usize::from(*label) >= CLASSES) {
             None => Ok(Batch { images, labels }),
             Some(label) => Err(Error::invalid("labels", "digits 0 to 9", label.to_string())),
         }
@@ -58,7 +58,7 @@ impl<'a> Batch<'a> {
     }
 
     /// The label of image `n`: a digit.
-    pub(super) fn label(&self, n: usize) -> usize {
-        self.labels[self.images.place(n)] as usize
+    pub(super) fn label(&self, n: usize) -> u8 {
+        self.labels[self.images.place(n)]
     }
 }

@@ -2,17 +2,19 @@ use super::layout::CLASSES;
 
 /// What one image's logits come to.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(super) struct Sample {
+pub(crate) struct Sample {
     /// Its cross-entropy: `log Σ exp(logits) - logits[label]`.
     pub loss: f32,
-    /// Whether the greatest logit is its label's.
-    pub correct: bool,
+    /// The digit of the greatest logit.
+    pub answer: u8,
+    /// The answer's probability: its share in the softmax.
+    pub probability: f32,
 }
 
 /// Cross-entropy of one image's `logits`, and its gradient in them, `softmax(logits) - one_hot(label)`, which takes their
 /// place.
-pub(super) fn cross_entropy(logits: &mut [f32; CLASSES], label: usize) -> Sample {
-    let mut answer = 0;
+pub(crate) fn cross_entropy(logits: &mut [f32; CLASSES], label: u8) -> Sample {
+    let (mut answer, label) = (0, usize::from(label));
     for class in 1..CLASSES {
         if logits[class] > logits[answer] {
             answer = class;
@@ -22,6 +24,7 @@ pub(super) fn cross_entropy(logits: &mut [f32; CLASSES], label: usize) -> Sample
     let powers = logits.map(|logit| (logit - greatest).exp());
     let sum: f32 = powers.iter().sum();
     *logits = powers.map(|power| power / sum);
+    let probability = logits[answer];
     logits[label] -= 1.0;
-    Sample { loss: sum.ln() - (own - greatest), correct: answer == label }
+    Sample { loss: sum.ln() - (own - greatest), answer: answer as u8, probability }
 }

@@ -10,7 +10,7 @@ enum Kind<'a> {
     /// Those at `indices` of a set.
     Bytes {
         pixels: &'a [[u8; PIXELS]],
-        indices: &'a [i64],
+        indices: &'a [usize],
     },
     Floats(&'a [[f32; PIXELS]]),
 }
@@ -37,9 +37,8 @@ impl<'a> Images<'a> {
     /// # Errors
     ///
     /// [`Error::Invalid`] where there is no such image.
-    pub fn gathered(pixels: &'a [[u8; PIXELS]], indices: &'a [i64]) -> Result<Images<'a>> {
-        let there = |&&index: &&i64| usize::try_from(index).is_ok_and(|at| at < pixels.len());
-        match indices.iter().find(|index| !there(index)) {
+    pub fn gathered(pixels: &'a [[u8; PIXELS]], indices: &'a [usize]) -> Result<Images<'a>> {
+        match indices.iter().find(|&&index| index >= pixels.len()) {
             None => Ok(Images(Kind::Bytes { pixels, indices })),
             Some(index) => {
                 let expected = format!("0 to below {}", pixels.len());
@@ -59,7 +58,7 @@ impl<'a> Images<'a> {
     /// Where image `n` stands in its set.
     pub(super) fn place(self, n: usize) -> usize {
         match self.0 {
-            Kind::Bytes { indices, .. } => indices[n] as usize,
+            Kind::Bytes { indices, .. } => indices[n],
             Kind::Floats(_) => n,
         }
     }
@@ -70,7 +69,7 @@ impl<'a> Images<'a> {
         let first = group * V::LANES;
         match self.0 {
             Kind::Bytes { pixels: all, indices } => {
-                let at = |n| indices.get(n).and_then(|&index| all.get(index as usize));
+                let at = |n| indices.get(n).and_then(|&index| all.get(index));
                 interleave(|lane| at(first + lane), |byte| SHADES[usize::from(byte)], pixels);
             }
             Kind::Floats(images) => {

@@ -1,15 +1,12 @@
-#[cfg(target_arch = "x86_64")]
-use super::{avx2::Avx2, avx512::Avx512};
 use super::{
     convolution,
     correlation::{C1Gradient, C3Gradient},
     dense,
     dense::C5Backward,
     dense_gradient::{C5Gradient, Operands},
-    instruction_set::InstructionSet,
+    instruction_set::{InstructionSet, with_vector},
     layout::{C1, C3_PADDED, C5, PIXELS, S2, S4},
     panel::row_length,
-    portable::Portable,
     tanh::Tanh,
     transposed::TransposedC3,
     vector::{Kernel, Vector},
@@ -39,13 +36,7 @@ impl Alone {
 /// The heavy kernels, and first of all `peak`: a loop that does nothing but multiply and add in registers, which is what the
 /// others can be at best.
 pub fn kernels(instruction_set: InstructionSet) -> Vec<Alone> {
-    match instruction_set {
-        #[cfg(target_arch = "x86_64")]
-        InstructionSet::Avx512 => kernels_of::<Avx512>(),
-        #[cfg(target_arch = "x86_64")]
-        InstructionSet::Avx2 => kernels_of::<Avx2>(),
-        InstructionSet::Portable => kernels_of::<Portable>(),
-    }
+    with_vector!(instruction_set, V => kernels_of::<V>())
 }
 
 fn kernels_of<V: Vector>() -> Vec<Alone> {

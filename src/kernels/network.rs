@@ -1,16 +1,14 @@
-#[cfg(target_arch = "x86_64")]
-use super::{avx2::Avx2, avx512::Avx512};
 use super::{
     batch::Batch,
     images::Images,
-    instruction_set::InstructionSet,
-    layout::{CLASSES, PARAMETERS, shares},
+    instruction_set::{InstructionSet, with_vector},
+    layout::{CLASSES, shares},
     pool::Pool,
-    portable::Portable,
     share::Share,
     vector::Vector,
     worker::Worker,
 };
+use crate::network::PARAMETERS;
 use std::{fmt::Debug, ops::Range};
 
 /// The network's forward and backward passes, over flat parameters.
@@ -33,7 +31,7 @@ pub struct Outcome {
 impl Network {
     /// With the best instructions that the CPU has, and so many threads, 1 at least.
     pub fn new(threads: usize) -> Network {
-        let mut sets = InstructionSet::available();
+        let mut sets: Vec<_> = InstructionSet::available().collect();
         // The portable vectors are no narrower than AVX2's, and slower.
         sets.truncate(sets.len().saturating_sub(1).max(1));
         Network::of(&sets, threads)
@@ -48,13 +46,7 @@ impl Network {
         let pool = Pool::new(threads);
         let threads = pool.threads();
         let passes = |set: &InstructionSet| -> Box<dyn Passes> {
-            match set {
-                #[cfg(target_arch = "x86_64")]
-                InstructionSet::Avx512 => Box::new(Workers::<Avx512>::new(threads)),
-                #[cfg(target_arch = "x86_64")]
-                InstructionSet::Avx2 => Box::new(Workers::<Avx2>::new(threads)),
-                InstructionSet::Portable => Box::new(Workers::<Portable>::new(threads)),
-            }
+            with_vector!(set, V => Box::new(Workers::<V>::new(threads)))
         };
         Network { passes: sets.iter().map(passes).collect(), pool }
     }
@@ -163,11 +155,11 @@ impl<V: Vector> Passes for Workers<V> {
         }
         pool.each(&mut parts, |share| share.fill(workers));
 
-        let samples = || workers.iter().flat_map(Worker::samples);
-        let loss: f64 = samples().map(|sample| f64::from(sample.loss)).sum();
+        let samples = workers.iter().flat_map(Worker::samples);
+        let loss: f64 = samples.map(|sample| f64::from(sample.loss)).sum();
         Outcome {
             loss: (loss / batch.size() as f64) as f32,
-            correct: samples().filter(|sample| sample.correct).count(),
+            correct: workers.iter().map(Worker::correct).sum(),
         }
     }
 

@@ -1,11 +1,11 @@
-#[cfg(target_arch = "x86_64")]
-use super::avx2::Avx2;
 use super::{
-    layout::{CLASSES, Layer, PARAMETERS, PIXELS},
+    instruction_set::InstructionSet,
+    layout::{CLASSES, PIXELS},
     portable::Portable,
     tanh::Tanh,
     vector::{Kernel, Vector},
 };
+use crate::network::{LAYERS, Layer, PARAMETERS};
 
 /// The network for one image at a time, where lanes over images would idle: they go over a layer's outputs instead, for which
 /// the weights are packed once.
@@ -81,12 +81,15 @@ impl Packed {
 
     /// The logits of an image, `[32, 32]` from 0 (background) to 1 (ink).
     pub fn logits(&self, image: &[f32; PIXELS]) -> [f32; CLASSES] {
-        let pass = Pass { packed: self, image };
-        #[cfg(target_arch = "x86_64")]
-        if Avx2::available() {
-            return Avx2::vectorize(pass);
-        }
-        Portable::vectorize(pass)
+        InstructionSet::best_of_lanes(LANES).run(Pass { packed: self, image, outputs: None })
+    }
+
+    /// The output of each of [`LAYERS`] for an image, after its tanh: `[maps, side, side]`.
+    pub fn outputs(&self, image: &[f32; PIXELS]) -> Vec<Vec<f32>> {
+        let mut outputs = vec![];
+        let pass = Pass { packed: self, image, outputs: Some(&mut outputs) };
+        InstructionSet::best_of_lanes(LANES).run(pass);
+        outputs
     }
 }
 
@@ -94,6 +97,8 @@ impl Packed {
 struct Pass<'a> {
     packed: &'a Packed,
     image: &'a [f32; PIXELS],
+    /// Where each layer's output is recorded, if anywhere.
+    outputs: Option<&'a mut Vec<Vec<f32>>>,
 }
 
 impl<V: Vector> Kernel<V> for Pass<'_> {
@@ -122,8 +127,24 @@ impl<V: Vector> Kernel<V> for Pass<'_> {
         dense::<V, 2>(output, &V::floats(&features6)[..84], &mut sums);
         let mut logits = [0.0; CLASSES];
         logits.copy_from_slice(&V::floats(&sums)[..CLASSES]);
+        if let Some(outputs) = self.outputs {
+            let all: [&[V]; LAYERS.len()] =
+                [&maps1, &maps2, &maps3, &maps4, &features5, &features6, &sums];
+            for (layer, output) in LAYERS.iter().zip(all) {
+                outputs.push(by_map(layer, V::floats(output)));
+            }
+        }
         logits
     }
+}
+
+/// A layer's output with the maps outermost. It comes with the maps innermost, or as a vector.
+fn by_map(layer: &Layer, output: &[f32]) -> Vec<f32> {
+    let stride = if layer.side > 1 { layer.maps().next_multiple_of(LANES) } else { 1 };
+    let places = if layer.side > 1 { layer.side * layer.side } else { layer.maps() };
+    let maps = if layer.side > 1 { layer.maps() } else { 1 };
+    let of_map = |map| output[map..].iter().step_by(stride).take(places).copied();
+    (0..maps).flat_map(of_map).collect()
 }
 
 /// A convolution 5×5 and tanh: `IN` maps, `STRIDE` numbers from pixel to pixel, to `OUT` vectors of maps of `SIDE`². `WIDE` pixels
@@ -247,7 +268,8 @@ fn dense<V: Vector, const OUT: usize>(weights: &Weights, input: &[f32], output: 
 #[cfg(test)]
 mod tests {
     use super::Packed;
-    use crate::kernels::{Images, Network, PARAMETERS, PIXELS};
+    use super::{PARAMETERS, PIXELS};
+    use crate::kernels::{Images, Network};
     use rand_mt::Mt;
 
     #[test]

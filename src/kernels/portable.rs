@@ -27,6 +27,7 @@ operators!(Add add, Sub sub, Mul mul, Div div);
 // SAFETY: it is eight floats; 32 bytes are a multiple of its alignment, so there is no padding.
 unsafe impl Vector for Portable {
     const LANES: usize = 8;
+    const FUSED: bool = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
 
     fn available() -> bool {
         true
@@ -45,7 +46,7 @@ unsafe impl Vector for Portable {
     /// Rounded twice where the compiler may not take FMA for granted: there `f32::mul_add` is a slow call.
     #[inline(always)]
     fn mul_add(self, factor: Self, term: Self) -> Self {
-        if cfg!(any(target_arch = "aarch64", target_feature = "fma")) {
+        if Self::FUSED {
             Portable(from_fn(|lane| self.0[lane].mul_add(factor.0[lane], term.0[lane])))
         } else {
             self * factor + term

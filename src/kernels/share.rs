@@ -1,9 +1,10 @@
 use super::{
     dense_gradient::{C5Gradient, F6Gradient, Operands, OutputGradient},
-    layout::{Layer, SHARED},
+    layout::SHARED,
     vector::Vector,
     worker::Worker,
 };
+use crate::network::Layer;
 use std::ops::Range;
 
 /// The part of the gradients that one thread owns, and makes up from what all threads have: whole rows of the dense layers'
@@ -27,11 +28,23 @@ impl Share<'_> {
         let [c5, f6, output] = [0, 1, 2].map(|layer| operands(layer).collect::<Vec<_>>());
 
         let (start, weight_gradient) = self.part(Layer::C5.weight());
-        V::vectorize(C5Gradient { operands: &c5, first: start / 400, weight_gradient });
+        V::vectorize(C5Gradient {
+            operands: &c5,
+            first: start / Layer::C5.fan_in(),
+            weight_gradient,
+        });
         let (start, weight_gradient) = self.part(Layer::F6.weight());
-        V::vectorize(F6Gradient { operands: &f6, first: start / 120, weight_gradient });
+        V::vectorize(F6Gradient {
+            operands: &f6,
+            first: start / Layer::F6.fan_in(),
+            weight_gradient,
+        });
         let (start, weight_gradient) = self.part(Layer::OUTPUT.weight());
-        V::vectorize(OutputGradient { operands: &output, first: start / 84, weight_gradient });
+        V::vectorize(OutputGradient {
+            operands: &output,
+            first: start / Layer::OUTPUT.fan_in(),
+            weight_gradient,
+        });
 
         for (layer, operands) in [(Layer::C5, c5), (Layer::F6, f6), (Layer::OUTPUT, output)] {
             let outputs = layer.bias().len();

@@ -26,6 +26,9 @@ pub(crate) unsafe trait Vector:
     /// How many numbers it has.
     const LANES: usize;
 
+    /// Whether [`mul_add`](Vector::mul_add) is one instruction, which rounds once.
+    const FUSED: bool;
+
     /// Whether this CPU can compute with it.
     fn available() -> bool;
 
@@ -35,7 +38,7 @@ pub(crate) unsafe trait Vector:
     /// One number in every lane.
     fn splat(value: f32) -> Self;
 
-    /// `self · factor + term`, rounded once where the instruction set can.
+    /// `self · factor + term`, rounded once where it is [`FUSED`](Vector::FUSED).
     fn mul_add(self, factor: Self, term: Self) -> Self;
 
     /// The square root.

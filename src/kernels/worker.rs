@@ -24,6 +24,8 @@ pub(super) struct Worker<V> {
     shared: Vec<f32>,
     /// One for each image.
     samples: Vec<Sample>,
+    /// How many of them were right.
+    correct: usize,
 }
 
 /// What went into a dense layer and the gradient of what came out, group by group.
@@ -68,12 +70,14 @@ impl<V: Vector> Worker<V> {
             shared_lanes: vec![V::splat(0.0); SHARED],
             shared: vec![0.0; SHARED],
             samples: vec![],
+            correct: 0,
         }
     }
 
     /// Takes these groups of the batch through the network and back.
     pub fn train(&mut self, parameters: &[f32], batch: &Batch, groups: Range<usize>) {
         self.samples.clear();
+        self.correct = 0;
         for tape in [&mut self.c5, &mut self.f6, &mut self.output] {
             tape.clear();
         }
@@ -104,7 +108,10 @@ impl<V: Vector> Worker<V> {
                 for (class, logit) in logits.iter_mut().enumerate() {
                     *logit = output[class * V::LANES + lane];
                 }
-                self.samples.push(cross_entropy(&mut logits, batch.label(image)));
+                let label = batch.label(image);
+                let sample = cross_entropy(&mut logits, label);
+                self.correct += usize::from(sample.answer == label);
+                self.samples.push(sample);
             }
             for (class, gradient) in logits.into_iter().enumerate() {
                 output[class * V::LANES + lane] = gradient * weight;
@@ -134,6 +141,11 @@ impl<V: Vector> Worker<V> {
     /// What each image came to, in order.
     pub fn samples(&self) -> &[Sample] {
         &self.samples
+    }
+
+    /// How many images were right.
+    pub fn correct(&self) -> usize {
+        self.correct
     }
 
     /// The gradients of C1 to S4, of this thread's images.

@@ -13,7 +13,7 @@ impl InitBound {
     /// The bound for a unit of `fan_in` inputs.
     ///
     /// ```
-    /// use lenet::InitBound;
+    /// use lenet::lenet_1998::InitBound;
     ///
     /// assert_eq!(InitBound::OverRoot(1.0).of(25), 0.2); // a unit of C1
     /// assert_eq!(InitBound::Over(2.4).of(4), 0.6); // a unit of S2

@@ -34,7 +34,7 @@ impl C3 {
     /// The maps of S2, 0 to 5, that each map of C3 takes in.
     ///
     /// ```
-    /// use lenet::C3;
+    /// use lenet::lenet_1998::C3;
     ///
     /// assert_eq!(C3::Partial.inputs()[4], [0, 4, 5]);
     /// assert_eq!(C3::Partial.inputs().iter().map(|maps| maps.len()).sum::<usize>(), 60);

@@ -24,7 +24,7 @@ const DIGITS: [&str; CODE_HEIGHT] = [
 /// ink and -1 where there is none. Fixed: never trained.
 ///
 /// ```
-/// let codes = lenet::codes();
+/// let codes = lenet::lenet_1998::codes();
 /// assert_eq!(codes[1][..7], [-1.0, -1.0, -1.0, 1.0, 1.0, -1.0, -1.0]); // the tip of the 1
 /// ```
 ///

@@ -1,10 +1,10 @@
 use super::{InitBound, c3::C3};
 use serde::{Deserialize, Serialize};
 
-/// What a [`LeNet1998`](crate::LeNet1998) is made of: all that the paper prints about the network, and what it leaves open.
+/// What a [`LeNet1998`](crate::lenet_1998::LeNet1998) is made of: all that the paper prints about the network, and what it leaves open.
 ///
 /// ```
-/// use lenet::{C3, LeNet1998Config};
+/// use lenet::lenet_1998::{C3, LeNet1998Config};
 ///
 /// let config = LeNet1998Config { c3: C3::Full, ..LeNet1998Config::default() };
 /// assert_eq!(config.summary().parameters(), 60_900);
@@ -32,7 +32,7 @@ pub struct LeNet1998Config {
 /// The ten units behind F6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum OutputUnits {
-    /// Radial basis functions: half the squared distance of F6 from each digit's [code](crate::codes), which is fixed.
+    /// Radial basis functions: half the squared distance of F6 from each digit's [code](crate::lenet_1998::codes), which is fixed.
     #[default]
     Rbf,
     /// Weights and biases, 850 of them, to be followed by a softmax.

@@ -1,11 +1,11 @@
 use super::{LeNet1998Config, OutputUnits};
-use crate::network::summary::thousands;
+use crate::network::thousands;
 use std::fmt;
 
-/// The layers of a [`LeNet1998`](crate::LeNet1998) as the paper's section II.B counts them.
+/// The layers of a [`LeNet1998`](crate::lenet_1998::LeNet1998) as the paper's section II.B counts them.
 ///
 /// ```
-/// use lenet::LeNet1998Config;
+/// use lenet::lenet_1998::LeNet1998Config;
 ///
 /// let summary = LeNet1998Config::default().summary();
 /// assert_eq!((summary.parameters(), summary.connections()), (60_000, 340_908));

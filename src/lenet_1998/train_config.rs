@@ -1,15 +1,19 @@
-use crate::train::require;
-use crate::{Distortion, Fit, LeNet1998Config, OutputUnits, Result};
+use super::{LeNet1998Config, OutputUnits};
+use crate::{
+    Result,
+    data::{Distortion, Fit},
+    train::require,
+};
 use serde::{Deserialize, Serialize};
 
-/// How to train a [`LeNet1998`](crate::LeNet1998): the paper's stochastic diagonal Levenberg-Marquardt method, and what it
+/// How to train a [`LeNet1998`](crate::lenet_1998::LeNet1998): the paper's stochastic diagonal Levenberg-Marquardt method, and what it
 /// leaves open.
 ///
 /// After each image every parameter goes down the criterion's gradient, at a rate of its own,
 /// `η / (μ + h)`, where h is the Gauss-Newton second derivative by that parameter, averaged over some images.
 ///
 /// ```
-/// use lenet::{C3, LeNet1998Config, LeNet1998TrainConfig};
+/// use lenet::lenet_1998::{C3, LeNet1998Config, LeNet1998TrainConfig};
 ///
 /// let recipe = LeNet1998TrainConfig::default();
 /// let fully_connected = LeNet1998TrainConfig {
@@ -150,7 +154,7 @@ pub(super) const STRIDE: usize = 100;
 #[cfg(test)]
 mod tests {
     use super::{EarlyEstimates, LeNet1998TrainConfig};
-    use crate::{Fit, LeNet1998Config};
+    use super::{Fit, LeNet1998Config};
 
     #[test]
     fn the_presets_are_what_the_paper_prints_and_the_recipe() {

@@ -4,21 +4,18 @@ use super::{
     train_config::{LeNet1998TrainConfig, STRIDE},
 };
 use crate::{
-    Dataset, Distortion, Error, LeNet1998, Result,
-    data::Draws,
-    generator::permutation,
-    torch::Parameters,
-    train::{Checkpoint, Evaluation, MOST, Recipe, Resumable, State, TrainedSet},
-    weights::{self, StateDict},
+    Dataset, Error, Result,
+    data::{Distortion, Draws},
+    generator::Generator,
+    train::{EpochSums, Evaluation, Recipe, Resumable, Run, RunConfig},
+    weights::StateDict,
 };
-use serde::{Deserialize, Serialize};
-use std::{collections::HashMap, convert::Infallible, mem, ops::ControlFlow, path::Path};
-use tch::{Device, Tensor, nn, no_grad_guard};
+use std::{collections::BTreeMap, convert::Infallible, ops::ControlFlow, path::Path};
 
-/// Trains a [`LeNet1998`] as a [`LeNet1998TrainConfig`] says, on one core. It returns numbers and prints nothing.
+/// Trains the LeNet-5 of 1998 as a [`LeNet1998TrainConfig`] says, on one core. It returns numbers and prints nothing.
 ///
 /// ```no_run
-/// use lenet::{LeNet1998TrainConfig, LeNet1998Trainer, Mnist};
+/// use lenet::{Mnist, lenet_1998::{LeNet1998TrainConfig, LeNet1998Trainer}};
 ///
 /// let config = LeNet1998TrainConfig::default();
 /// let mnist = Mnist::open_fitted(Mnist::dir()?, config.fit)?;
@@ -37,51 +34,30 @@ use tch::{Device, Tensor, nn, no_grad_guard};
 /// Source: the paper's sections II.B and III.B, and appendix C.
 #[derive(Debug)]
 pub struct LeNet1998Trainer {
-    config: LeNet1998TrainConfig,
-    var_store: nn::VarStore,
-    model: LeNet1998,
-    /// The variables of the model: [`publish`](LeNet1998Trainer::publish) brings them up to date.
-    parameters: Parameters,
+    run: Run<LeNet1998TrainConfig>,
     network: Network,
-    /// Passes that were trained.
-    passes: usize,
-    /// Images that were trained on in all.
-    steps: usize,
-    /// The pass under way.
-    pass: PassStats,
-    /// The set of the pass under way, else of the one before.
-    set: Option<TrainedSet>,
 }
 
-/// What a checkpoint of it says beside its tensors.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RunState {
-    config: LeNet1998TrainConfig,
-    passes: usize,
-    steps: usize,
-    pass: PassStats,
-    /// The set of the pass under way, else of the one before.
-    set: Option<TrainedSet>,
-}
-
-impl State for RunState {
-    type Config = LeNet1998TrainConfig;
-
+impl RunConfig for LeNet1998TrainConfig {
     const NETWORK: &'static str = "LeNet1998";
     const FREE: &'static [&'static str] = &["passes"];
 
-    fn config(&self) -> &LeNet1998TrainConfig {
-        &self.config
+    type Epoch = PassStats;
+}
+
+impl EpochSums for PassStats {
+    fn samples(&self) -> usize {
+        self.samples
     }
 
-    fn check(&self) -> std::result::Result<(), String> {
-        let RunState { passes, steps, pass, ref set, .. } = *self;
-        let PassStats { samples, total, errors, .. } = pass;
-        let images = set.as_ref().map_or(0, |set| set.images);
-        if passes > MOST || steps > 1 << 53 || steps < samples {
-            Err(format!("{steps} steps in {passes} passes and {samples} images"))
-        } else if samples > total || errors > samples {
+    /// One for each image.
+    fn steps(&self) -> usize {
+        self.samples
+    }
+
+    fn check(&self, images: usize) -> std::result::Result<(), String> {
+        let PassStats { samples, total, errors, .. } = *self;
+        if samples > total || errors > samples {
             Err(format!("{errors} errors in {samples} images of a pass that has {total}"))
         } else if samples > 0 && total != images {
             Err(format!("a pass of {total} images through a set of {images}"))
@@ -99,7 +75,7 @@ impl Resumable for LeNet1998Trainer {
     type Config = LeNet1998TrainConfig;
 
     fn steps(&self) -> usize {
-        self.steps
+        self.steps()
     }
 
     fn save_checkpoint(&self, path: &Path) -> Result<()> {
@@ -124,44 +100,31 @@ enum Purpose {
 impl LeNet1998Trainer {
     /// A trainer with a new network, drawn from the config's seed.
     ///
-    /// It seeds libtorch's global generator.
-    ///
     /// # Errors
     ///
     /// [`Error::Invalid`] where the config can't be trained with.
     pub fn new(config: LeNet1998TrainConfig) -> Result<LeNet1998Trainer> {
-        config.check()?;
-        let var_store = nn::VarStore::new(Device::Cpu);
-        let model = LeNet1998::seeded(&var_store.root(), config.network, config.seed);
-        let parameters = Parameters::flatten(&var_store);
-        let network = network(&config, &parameters)?;
-        let pass = PassStats::default();
-        Ok(LeNet1998Trainer {
-            config,
-            var_store,
-            model,
-            parameters,
-            network,
-            passes: 0,
-            steps: 0,
-            pass,
-            set: None,
-        })
+        let parameters = config.network.parameters(config.seed);
+        LeNet1998Trainer::start(Run::new(config), &parameters)
     }
 
-    /// A trainer that starts from saved weights, of any form that [`weights::load`] reads.
+    /// A trainer that starts from saved weights, of any form that [`StateDict::read`] reads.
     ///
     /// # Errors
     ///
-    /// As [`new`](LeNet1998Trainer::new) and [`weights::load`].
+    /// As [`new`](LeNet1998Trainer::new) and [`StateDict::read`]; [`Error::StateDict`] where they are not this network's.
     pub fn with_weights(
         config: LeNet1998TrainConfig,
         path: impl AsRef<Path>,
     ) -> Result<LeNet1998Trainer> {
-        let mut trainer = LeNet1998Trainer::new(config)?;
-        weights::load(&mut trainer.var_store, path)?;
-        trainer.network = network(&trainer.config, &trainer.parameters)?;
-        Ok(trainer)
+        let parameters = StateDict::read(path)?.to_flat(&config.network.state_dict())?;
+        LeNet1998Trainer::start(Run::new(config), &parameters)
+    }
+
+    fn start(run: Run<LeNet1998TrainConfig>, parameters: &[f32]) -> Result<LeNet1998Trainer> {
+        run.config.check()?;
+        let LeNet1998TrainConfig { network, j, .. } = run.config;
+        Ok(LeNet1998Trainer { network: Network::new(network, j, parameters), run })
     }
 
     /// Goes once through `data`, in the one order that follows from the seed. A pass that was broken off, or saved in its
@@ -188,39 +151,33 @@ impl LeNet1998Trainer {
         data: &Dataset,
         mut on_images: impl FnMut(&LeNet1998Trainer, PassStats) -> Result<ControlFlow<B>>,
     ) -> Result<ControlFlow<B, PassStats>> {
-        let (done, total) = (self.pass.samples, data.len());
-        if done > 0 {
-            self.check_data(data)?;
-        }
-        self.set = Some(TrainedSet::of(data)?);
-        self.pass.total = total;
-        let (images, labels) = in_memory(data)?;
-        let order = permutation(total, self.config.seed);
+        let done = self.run.begin(data)?;
+        self.run.epoch.total = data.len();
+        let (images, labels) = (in_rows(data), data.label_bytes());
+        let order = Generator::manual_seed(self.config().seed).permutation(data.len());
         self.set_rates();
         for chunk in order[done..].chunks(STRIDE) {
-            let samples = self.pass.samples;
-            if self.config.is_estimate_due(self.passes, samples) {
-                self.estimate_curvature(&images, &labels, samples);
+            let samples = self.samples();
+            if self.config().is_estimate_due(self.passes(), samples) {
+                self.estimate_curvature(&images, labels, samples);
                 self.set_rates();
             }
-            let chunk: Vec<_> = chunk.iter().map(|&index| index as usize).collect();
             let shown: Vec<_> = chunk.iter().map(|&index| self.version(&images, index)).collect();
             let labels = chunk.iter().map(|&index| labels[index]);
             let seen = self.network.train(shown.iter().zip(labels));
             if !seen.loss.is_finite() {
-                let (epoch, step) = (self.passes + 1, samples + chunk.len());
+                let (epoch, step) = (self.passes() + 1, samples + chunk.len());
                 return Err(Error::NonFiniteLoss { epoch, step, loss: seen.loss as f32 });
             }
-            self.steps += chunk.len();
-            self.pass.samples += chunk.len();
-            self.pass.errors += seen.errors;
-            self.pass.loss_sum += seen.loss;
-            if let ControlFlow::Break(why) = on_images(self, self.pass)? {
+            self.run.steps += chunk.len();
+            self.run.epoch.samples += chunk.len();
+            self.run.epoch.errors += seen.errors;
+            self.run.epoch.loss_sum += seen.loss;
+            if let ControlFlow::Break(why) = on_images(self, self.run.epoch)? {
                 return Ok(ControlFlow::Break(why));
             }
         }
-        self.passes += 1;
-        Ok(ControlFlow::Continue(mem::take(&mut self.pass)))
+        Ok(ControlFlow::Continue(self.run.end()))
     }
 
     /// The image as this pass has it: itself, or distorted.
@@ -228,7 +185,7 @@ impl LeNet1998Trainer {
         /// Of each image, itself among them.
         const VERSIONS: usize = 10;
         let image = &images[index];
-        match (&self.config.distortion, (self.passes + index) % VERSIONS) {
+        match (&self.config().distortion, (self.passes() + index) % VERSIONS) {
             (None, _) | (_, 0) => *image,
             (Some(distortion), version) => {
                 let mut draws = self.draws(Purpose::Distortion, index, version);
@@ -238,19 +195,20 @@ impl LeNet1998Trainer {
     }
 
     fn estimate_curvature(&mut self, images: &[Pixels], labels: &[u8], samples: usize) {
-        let count = self.config.curvature_images;
-        let mut draws = self.draws(Purpose::Estimate, self.passes, samples);
+        let count = self.config().curvature_images;
+        let mut draws = self.draws(Purpose::Estimate, self.passes(), samples);
         let chosen = (0..count).map(|_| draws.below(images.len()));
         let chosen = chosen.map(|index| (&images[index], labels[index]));
         self.network.estimate_curvature(chosen, count);
     }
 
     fn draws(&self, purpose: Purpose, which: usize, when: usize) -> Draws {
-        Draws::new([self.config.seed, purpose as u64, which as u64, when as u64])
+        Draws::new([self.config().seed, purpose as u64, which as u64, when as u64])
     }
 
     fn set_rates(&mut self) {
-        self.network.set_rates(self.config.eta(self.passes), self.config.mu);
+        let (eta, mu) = (self.config().eta(self.passes()), self.config().mu);
+        self.network.set_rates(eta, mu);
     }
 
     /// Whether `data` is the set that it was trained on last, as [`Trainer::check_data`](crate::Trainer::check_data) tells it.
@@ -259,52 +217,39 @@ impl LeNet1998Trainer {
     ///
     /// [`Error::Invalid`] where it is another one.
     pub fn check_data(&self, data: &Dataset) -> Result<()> {
-        self.set.as_ref().map_or(Ok(()), |set| set.expect(&TrainedSet::of(data)?))
+        self.run.check_data(data)
     }
 
     /// What the network makes of `data`, with the weights as they are now. Its losses are the criterion, for the label.
     ///
     /// # Errors
     ///
-    /// [`Error::Torch`] where libtorch cannot give the images.
+    /// None: the result is one so that both trainers are used alike.
     pub fn evaluate(&self, data: &Dataset) -> Result<Evaluation> {
-        let (images, labels) = in_memory(data)?;
-        let answers = self.network.answers(images.iter().zip(labels.iter().copied()));
-        let labels: Vec<_> = labels.into_iter().map(i64::from).collect();
-        let losses: Vec<_> = answers.iter().map(|answer| answer.loss).collect();
-        let digits: Vec<_> = answers.iter().map(|answer| i64::from(answer.digit)).collect();
-        let probabilities: Vec<_> = answers.iter().map(|answer| answer.probability).collect();
-        Ok(Evaluation::new(&losses, &labels, &digits, &probabilities, 1))
+        let images = in_rows(data);
+        let answers = self.network.answers(images.iter().zip(data.label_bytes().iter().copied()));
+        Ok(Evaluation::new(&answers, data.label_bytes(), 1))
     }
 
-    /// Writes all that it takes to go on from here with the same bits to `path`, as
+    /// Writes all that it takes to resume from here with the same bits to `path`, as
     /// [`Trainer::save_checkpoint`](crate::Trainer::save_checkpoint) does it.
     ///
     /// # Errors
     ///
     /// [`Error::Io`] where it can't be written; [`Error::Invalid`] where training has diverged.
     pub fn save_checkpoint(&self, path: impl AsRef<Path>) -> Result<()> {
-        let state = RunState {
-            config: self.config.clone(),
-            passes: self.passes,
-            steps: self.steps,
-            pass: self.pass,
-            set: self.set.clone(),
-        };
-        let weights = StateDict::from_var_store(self.var_store())?;
-        let curvature = Tensor::f_from_slice(&self.network.curvature())?;
-        state.write(weights, [(CURVATURE, &curvature)].into_iter(), path.as_ref())
+        let buffers = BTreeMap::from([(CURVATURE, self.network.curvature())]);
+        self.run.save(self.weights()?, buffers, path.as_ref())
     }
 
-    /// The trainer that [`save_checkpoint`](LeNet1998Trainer::save_checkpoint) wrote: it goes on as that one would have, bit
-    /// for bit.
+    /// The trainer that [`save_checkpoint`](LeNet1998Trainer::save_checkpoint) wrote: it ends as that one would have, bit for
+    /// bit.
     ///
     /// # Errors
     ///
     /// As [`Trainer::resume`](crate::Trainer::resume).
     pub fn resume(path: impl AsRef<Path>) -> Result<LeNet1998Trainer> {
-        let checkpoint = Checkpoint::<RunState>::read(path.as_ref())?;
-        LeNet1998Trainer::restore(checkpoint, None)
+        LeNet1998Trainer::restore(None, path.as_ref())
     }
 
     /// [`resume`](LeNet1998Trainer::resume), for more or fewer passes, as `config` has it.
@@ -316,101 +261,79 @@ impl LeNet1998Trainer {
         config: LeNet1998TrainConfig,
         path: impl AsRef<Path>,
     ) -> Result<LeNet1998Trainer> {
-        let checkpoint = Checkpoint::<RunState>::read(path.as_ref())?;
-        checkpoint.state.check_config(&config, path.as_ref())?;
-        LeNet1998Trainer::restore(checkpoint, Some(config))
+        LeNet1998Trainer::restore(Some(config), path.as_ref())
     }
 
-    fn restore(
-        checkpoint: Checkpoint<RunState>,
-        config: Option<LeNet1998TrainConfig>,
-    ) -> Result<LeNet1998Trainer> {
-        let Checkpoint { state, weights, buffers } = checkpoint;
-        let mut trainer = LeNet1998Trainer::new(config.unwrap_or(state.config))?;
-        weights.load_into(&mut trainer.var_store)?;
-        trainer.network = network(&trainer.config, &trainer.parameters)?;
-        trainer.network.set_curvature(&curvature(buffers, &trainer.parameters)?);
-        (trainer.passes, trainer.steps) = (state.passes, state.steps);
-        (trainer.pass, trainer.set) = (state.pass, state.set);
-        Ok(trainer)
+    fn restore(config: Option<LeNet1998TrainConfig>, path: &Path) -> Result<LeNet1998Trainer> {
+        let (run, weights, mut buffers) = Run::read(config, path)?;
+        let parameters = weights.to_flat(&run.config.network.state_dict())?;
+        let mut trainer = LeNet1998Trainer::start(run, &parameters)?;
+        match buffers.remove(CURVATURE) {
+            Some(curvature) if curvature.len() == parameters.len() => {
+                trainer.network.set_curvature(&curvature);
+                Ok(trainer)
+            }
+            other => {
+                let expected = format!("{} numbers", parameters.len());
+                let got = other.map_or("none".into(), |numbers| numbers.len().to_string());
+                Err(Error::invalid("optimizer.curvature", expected, got))
+            }
+        }
+    }
+
+    /// Writes the weights to `path`, in the form that its extension stands for: see [`StateDict::write`].
+    ///
+    /// # Errors
+    ///
+    /// As [`StateDict::write`].
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.weights()?.write(path)
+    }
+
+    /// A copy of the weights, by their names.
+    pub fn state_dict(&self) -> StateDict {
+        self.weights().unwrap_or_default()
+    }
+
+    fn weights(&self) -> Result<StateDict> {
+        StateDict::from_flat(&self.config().network.state_dict(), &self.network.parameters())
     }
 
     /// The config it was made with.
     pub fn config(&self) -> &LeNet1998TrainConfig {
-        &self.config
+        &self.run.config
     }
 
     /// How many passes it has trained.
     pub fn passes(&self) -> usize {
-        self.passes
+        self.run.epochs
     }
 
     /// How many steps it has taken: one for each image.
     pub fn steps(&self) -> usize {
-        self.steps
+        self.run.steps
     }
 
     /// Images trained on in the pass under way; 0 between two passes.
     pub fn samples(&self) -> usize {
-        self.pass.samples
-    }
-
-    /// The network, as it is now.
-    pub fn model(&self) -> &LeNet1998 {
-        self.publish();
-        &self.model
-    }
-
-    /// The network's variables, as they are now: for [`weights::save`].
-    pub fn var_store(&self) -> &nn::VarStore {
-        self.publish();
-        &self.var_store
-    }
-
-    /// Copies the parameters to where libtorch sees them.
-    fn publish(&self) {
-        let _no_grad = no_grad_guard();
-        let mut variables = self.parameters.flat.shallow_clone();
-        variables.copy_(&Tensor::from_slice(&self.network.parameters()));
+        self.run.epoch.samples
     }
 }
 
-/// A network with these parameters.
-fn network(config: &LeNet1998TrainConfig, parameters: &Parameters) -> Result<Network> {
-    let parameters: Vec<f32> = Vec::try_from(parameters.flat.detach())?;
-    Ok(Network::new(config.network, config.j, &parameters))
-}
-
-/// The second derivatives of a checkpoint.
-fn curvature(mut buffers: HashMap<String, Tensor>, parameters: &Parameters) -> Result<Vec<f32>> {
-    let expected = parameters.flat.size();
-    match buffers.remove(CURVATURE) {
-        Some(curvature) if curvature.size() == expected => Ok(Vec::try_from(curvature)?),
-        other => {
-            let got = other.map_or("none".into(), |tensor| format!("{:?}", tensor.size()));
-            Err(Error::invalid("optimizer.curvature", format!("shape {expected:?}"), got))
-        }
-    }
-}
-
-/// A set's images and labels.
-fn in_memory(data: &Dataset) -> Result<(Vec<Pixels>, Vec<u8>)> {
-    let pixels: Vec<u8> = Vec::try_from(data.pixels().to_device(Device::Cpu).reshape([-1]))?;
-    let (rows, _) = pixels.as_chunks::<32>();
-    let (images, _) = rows.as_chunks::<32>();
-    let labels: Vec<i64> = Vec::try_from(data.labels())?;
-    Ok((images.to_vec(), labels.into_iter().map(|label| label as u8).collect()))
+/// A set's images, each as rows.
+fn in_rows(data: &Dataset) -> Vec<Pixels> {
+    let (rows, _) = data.image_bytes().as_flattened().as_chunks::<32>();
+    rows.as_chunks::<32>().0.to_vec()
 }
 
 #[cfg(test)]
 mod tests {
     use super::{
-        LeNet1998TrainConfig, LeNet1998Trainer, PassStats, Pixels, RunState, State, TrainedSet,
-        permutation,
+        Dataset, Distortion, Generator, LeNet1998TrainConfig, LeNet1998Trainer, PassStats, Pixels,
+        Run,
     };
-    use crate::{Dataset, Distortion, lenet_1998::kernels::Reference};
+    use crate::{lenet_1998::kernels::Reference, train::TrainedSet};
     use std::{collections::HashSet, ops::Range};
-    use tch::{Device, Kind, Tensor};
 
     /// Something like strokes.
     fn image(seed: usize) -> Pixels {
@@ -422,10 +345,9 @@ mod tests {
         })
     }
 
-    fn set(images: &[Pixels], labels: &[i64]) -> Dataset {
-        let pixels: Vec<_> = images.iter().flat_map(|image| image.concat()).collect();
-        let pixels = Tensor::from_slice(&pixels).view([-1, 32, 32]);
-        Dataset::new(pixels, Tensor::from_slice(labels)).unwrap()
+    fn set(images: &[Pixels], labels: &[u8]) -> Dataset {
+        let pixels = images.iter().flat_map(|image| image.concat()).collect();
+        Dataset::from_pixels(pixels, labels.into()).unwrap()
     }
 
     /// The largest difference, as a share of the largest of `expected`, layer by layer.
@@ -448,7 +370,7 @@ mod tests {
     /// loss, gradient and h, which is estimated anew before each pass from images drawn at random: here from one.
     #[test]
     fn passes_are_the_paper_s_steps() {
-        const LABELS: [i64; 5] = [3, 1, 4, 1, 5];
+        const LABELS: [u8; 5] = [3, 1, 4, 1, 5];
         let images: Vec<_> = (0..LABELS.len()).map(image).collect();
         let config = LeNet1998TrainConfig {
             rates: vec![2e-3, 1e-3, 5e-4],
@@ -458,14 +380,14 @@ mod tests {
         };
         let reference = Reference::new(config.network, config.j);
         let mut trainer = LeNet1998Trainer::new(config).unwrap();
-        let order = permutation(LABELS.len(), 2);
+        let order = Generator::manual_seed(2).permutation(LABELS.len());
         assert!(!order.is_sorted());
         let mut estimated_from = HashSet::new();
         let mut errors = vec![];
         for eta in [8e-4, 4e-4, 2e-4, 2e-4, 2e-4, 2e-4] {
             let look = |parameters: &[f64], index: usize| {
                 let parameters: Vec<_> = parameters.iter().map(|&value| value as f32).collect();
-                reference.look(&parameters, images[index].as_flattened(), LABELS[index] as usize)
+                reference.look(&parameters, images[index].as_flattened(), LABELS[index].into())
             };
             let before = wide(&trainer.network.parameters());
             let stats = trainer.train_pass(&set(&images, &LABELS)).unwrap();
@@ -478,9 +400,9 @@ mod tests {
             let mut expected = before.clone();
             let (mut loss, mut mistakes) = (0.0, 0);
             for &index in &order {
-                let seen = look(&expected, index as usize);
+                let seen = look(&expected, index);
                 loss += seen.loss;
-                mistakes += usize::from(seen.digit as i64 != LABELS[index as usize]);
+                mistakes += usize::from(seen.digit != usize::from(LABELS[index]));
                 for ((value, gradient), h) in expected.iter_mut().zip(&seen.gradient).zip(&h) {
                     *value -= eta / (0.02 + h) * gradient;
                 }
@@ -512,7 +434,7 @@ mod tests {
         let images = [image; 3];
         let versions: Vec<[Pixels; 3]> = (0..20)
             .map(|pass| {
-                (plain.passes, trainer.passes) = (pass, pass);
+                (plain.run.epochs, trainer.run.epochs) = (pass, pass);
                 assert_eq!(plain.version(&images, 1), image);
                 [0, 1, 2].map(|index| trainer.version(&images, index))
             })
@@ -527,13 +449,12 @@ mod tests {
 
     #[test]
     fn what_no_run_comes_to_is_refused() {
-        let blank = Tensor::zeros([300, 32, 32], (Kind::Uint8, Device::Cpu));
-        let data = Dataset::new(blank, Tensor::zeros([300], (Kind::Int64, Device::Cpu))).unwrap();
-        let set = Some(TrainedSet::of(&data).unwrap());
-        let check = |passes, steps, samples, total, errors, set: &Option<TrainedSet>| {
-            let pass = PassStats { total, samples, errors, loss_sum: 1.0 };
-            let config = LeNet1998TrainConfig::default();
-            RunState { config, passes, steps, pass, set: set.clone() }.check().is_ok()
+        let data = Dataset::from_pixels(vec![0; 300 * 1024], vec![0; 300]).unwrap();
+        let set = Some(TrainedSet::of(&data));
+        let check = |epochs, steps, samples, total, errors, set: &Option<TrainedSet>| {
+            let epoch = PassStats { total, samples, errors, loss_sum: 1.0 };
+            let run = Run::new(LeNet1998TrainConfig::default());
+            Run { epochs, steps, epoch, set: set.clone(), ..run }.check().is_ok()
         };
         assert!(check(0, 0, 0, 0, 0, &None));
         assert!(check(2, 600, 0, 0, 0, &set));

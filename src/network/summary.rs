@@ -1,4 +1,4 @@
-use super::formulas::{conv_output_size, conv_parameters, linear_parameters, pool_output_size};
+use super::{KERNEL, LAYERS, LayerKind, WINDOW, conv_output_size, pool_output_size};
 use std::fmt;
 
 /// The table of a [`LeNet`](crate::LeNet)'s layers: what `torchsummary.summary(net, (1, 32, 32))` prints.
@@ -42,23 +42,34 @@ pub fn summary(input: [i64; 3]) -> Summary {
         let input_shape = std::mem::replace(&mut shape, output_shape.clone());
         table.rows.push(SummaryRow { layer, input_shape, output_shape, parameters });
     };
-    let [mut c, mut h, mut w] = input;
-    for maps in [6, 16, 120] {
-        let parameters = conv_parameters(c, maps, 5);
-        (c, h, w) = (maps, conv_output_size(h, 5, 0, 1), conv_output_size(w, 5, 0, 1));
-        add("Conv2d", vec![c, h, w], parameters);
-        add("Tanh", vec![c, h, w], 0);
-        if maps < 120 {
-            (h, w) = (pool_output_size(h, 2, 0, 2), pool_output_size(w, 2, 0, 2));
-            add("AvgPool2d", vec![c, h, w], 0);
-            add("DownSample", vec![c, h, w], 2 * c);
-            add("Tanh", vec![c, h, w], 0);
+    let [_, mut h, mut w] = input;
+    let (kernel, window) = (KERNEL as i64, WINDOW as i64);
+    for layer in &LAYERS {
+        let (maps, parameters) = (layer.maps() as i64, layer.parameters() as i64);
+        match layer.kind {
+            LayerKind::Convolution { .. } => {
+                [h, w] = [h, w].map(|side| conv_output_size(side, kernel, 0, 1));
+                add("Conv2d", vec![maps, h, w], parameters);
+            }
+            LayerKind::DownSample { .. } => {
+                [h, w] = [h, w].map(|side| pool_output_size(side, window, 0, window));
+                add("AvgPool2d", vec![maps, h, w], 0);
+                add("DownSample", vec![maps, h, w], parameters);
+            }
+            LayerKind::Linear { .. } => add("Linear", vec![maps], parameters),
+        }
+        let shape = match layer.kind {
+            LayerKind::Linear { .. } => vec![maps],
+            _ => vec![maps, h, w],
+        };
+        if layer.tanh {
+            add("Tanh", shape, 0);
+        }
+        // From maps of one pixel to numbers.
+        if layer.side == 1 && layer.input_side > 1 {
+            add("Flatten", vec![maps], 0);
         }
     }
-    add("Flatten", vec![120], 0);
-    add("Linear", vec![84], linear_parameters(120, 84));
-    add("Tanh", vec![84], 0);
-    add("Linear", vec![10], linear_parameters(84, 10));
     table
 }
 

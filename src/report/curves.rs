@@ -3,7 +3,6 @@ use super::{
     metrics::Metrics,
     palette::{BLUE, GREEN, GRID, INK, MUTED, VERMILION},
 };
-use crate::lenet_1998::{HeldOut, PassErrors};
 use plotters::{
     coord::ranged1d::{DefaultFormatting, KeyPointHint},
     prelude::*,
@@ -14,25 +13,25 @@ use std::ops::Range;
 /// How a figure went, epoch by epoch or pass by pass.
 #[derive(Debug)]
 pub(crate) struct Curves {
-    name: &'static str,
+    pub name: &'static str,
     /// What the horizontal axis counts.
-    step: &'static str,
-    unit: Unit,
-    series: Vec<Series>,
+    pub step: &'static str,
+    pub unit: Unit,
+    pub series: Vec<Series>,
 }
 
 /// One line. An epoch whose figure is not finite has no point.
 #[derive(Debug)]
-struct Series {
-    name: &'static str,
-    colour: RGBColor,
+pub(crate) struct Series {
+    pub name: &'static str,
+    pub colour: RGBColor,
     /// Drawn around each point: shapes tell lines apart that colours do not.
-    marker: &'static [(i32, i32)],
-    points: Vec<(f64, f64)>,
+    pub marker: &'static [(i32, i32)],
+    pub points: Vec<(f64, f64)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Unit {
+pub(crate) enum Unit {
     /// From 0 up.
     Number,
     /// A share, up to 1.
@@ -49,10 +48,10 @@ const LEGEND_HEIGHT: i32 = 130;
 /// Epochs that are drawn with a marker each: more would touch.
 const MARKED: usize = 30;
 
-const OCTAGON: &[(i32, i32)] =
+pub(crate) const OCTAGON: &[(i32, i32)] =
     &[(-8, -19), (8, -19), (19, -8), (19, 8), (8, 19), (-8, 19), (-19, 8), (-19, -8)];
-const DIAMOND: &[(i32, i32)] = &[(0, -25), (25, 0), (0, 25), (-25, 0)];
-const TRIANGLE: &[(i32, i32)] = &[(0, -25), (23, 17), (-23, 17)];
+pub(crate) const DIAMOND: &[(i32, i32)] = &[(0, -25), (25, 0), (0, 25), (-25, 0)];
+pub(crate) const TRIANGLE: &[(i32, i32)] = &[(0, -25), (23, 17), (-23, 17)];
 
 impl Curves {
     pub(super) fn loss(epochs: &[Metrics]) -> Curves {
@@ -69,27 +68,6 @@ impl Curves {
             step: "epoch",
             unit: Unit::Percent,
             series: series(epochs, figures),
-        }
-    }
-
-    /// Errors on the training images and on those that are held out, pass by pass, beside the test error that the paper's end
-    /// with.
-    pub fn errors(passes: &[PassErrors], held_out: HeldOut, papers: f64) -> Curves {
-        let line = |name, colour, marker, figure: fn(&PassErrors) -> f64| {
-            let points = passes.iter().map(|pass| (pass.pass as f64, figure(pass))).collect();
-            Series { name, colour, marker, points }
-        };
-        let ends: Vec<_> = [passes.first(), passes.last()].into_iter().flatten().collect();
-        let points = ends.iter().map(|pass| (pass.pass as f64, papers)).collect();
-        Curves {
-            name: "Errors",
-            step: "pass",
-            unit: Unit::Errors,
-            series: vec![
-                line("train", BLUE, OCTAGON, |pass| pass.train),
-                line(held_out.name(), VERMILION, DIAMOND, |pass| pass.held_out),
-                Series { name: "paper", colour: GREEN, marker: TRIANGLE, points },
-            ],
         }
     }
 
@@ -289,20 +267,7 @@ fn decimals(ticks: &[f64]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::canvas::Picture, Curves, decimals, ticks, whole_ticks};
-    use crate::lenet_1998::{HeldOut, PassErrors};
-
-    #[test]
-    fn errors_are_named_for_the_images_they_were_made_on() {
-        let passes = [(1, 0.02, 0.019), (2, 0.01, 0.012)]
-            .map(|(pass, train, held_out)| PassErrors { pass, train, held_out });
-        let said = |held_out| Curves::errors(&passes, held_out, 0.0095).description();
-        assert_eq!(
-            said(HeldOut::Test),
-            "Errors from pass 1 to 2; train from 2.00 % to 1.00 %; test from 1.90 % to 1.20 %; paper from 0.95 % to 0.95 %"
-        );
-        assert!(said(HeldOut::Validation).contains("; val from 1.90 % to 1.20 %"));
-    }
+    use super::{decimals, ticks, whole_ticks};
 
     #[test]
     fn ticks_are_round_and_hold_the_range() {

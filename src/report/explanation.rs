@@ -2,7 +2,11 @@ use super::{
     canvas::{self, Canvas, Drawn, Picture, bold, draw_scale, text},
     palette::{BLUE, EMPTY, GRID, INK, MUTED, diverging},
 };
-use crate::{Classifier, Error, Prediction, Prepared, Result, Stage, atomic_file};
+use crate::{
+    Result, atomic_file,
+    classifier::{Activation, Classifier, Prediction, Prepared},
+    network::{LAYERS, Layer, thousands},
+};
 use image::GrayImage;
 use plotters::{prelude::*, style::text_anchor::HPos};
 use std::path::Path;
@@ -17,7 +21,7 @@ use std::path::Path;
 /// # std::env::set_current_dir(env!("CARGO_MANIFEST_DIR"))?;
 /// let classifier = Classifier::pretrained()?;
 /// let prepared = Prepared::new(&image::open("examples/images/3-marker.png")?)?;
-/// let explanation = Explanation::new(&classifier, &prepared)?;
+/// let explanation = Explanation::new(&classifier, &prepared);
 /// assert_eq!(explanation.prediction().digit, 3);
 /// # let folder = tempfile::tempdir()?;
 /// # std::env::set_current_dir(&folder)?;
@@ -28,16 +32,8 @@ use std::path::Path;
 #[derive(Debug)]
 pub struct Explanation {
     input: GrayImage,
-    layers: Vec<Layer>,
+    stages: Vec<Activation>,
     prediction: Prediction,
-}
-
-/// What one layer gave.
-#[derive(Debug)]
-struct Layer {
-    name: &'static str,
-    values: Vec<f32>,
-    look: Look,
 }
 
 /// How a layer's values are laid out. A layer of single units is one map.
@@ -49,33 +45,16 @@ struct Look {
     cells: [i32; 2],
     /// Of each cell.
     size: i32,
-    shape: &'static str,
-    parameters: &'static str,
 }
 
-/// The layers but the last, as the paper's figure has them; F6 in 7x12, as its output units' bitmaps are.
-const LOOKS: [(&str, Look); 6] = [
-    (
-        "C1",
-        Look { maps: [2, 3], cells: [28, 28], size: 8, shape: "6@28\u{d7}28", parameters: "156" },
-    ),
-    (
-        "S2",
-        Look { maps: [2, 3], cells: [14, 14], size: 12, shape: "6@14\u{d7}14", parameters: "12" },
-    ),
-    (
-        "C3",
-        Look {
-            maps: [4, 4],
-            cells: [10, 10],
-            size: 14,
-            shape: "16@10\u{d7}10",
-            parameters: "2,416",
-        },
-    ),
-    ("S4", Look { maps: [4, 4], cells: [5, 5], size: 20, shape: "16@5\u{d7}5", parameters: "32" }),
-    ("C5", Look { maps: [1, 1], cells: [8, 15], size: 44, shape: "120", parameters: "48,120" }),
-    ("F6", Look { maps: [1, 1], cells: [7, 12], size: 48, shape: "84", parameters: "10,164" }),
+/// All layers but the last, as the paper's figure has them; F6 in 7x12, as its output units' bitmaps are.
+const LOOKS: [Look; LAYERS.len() - 1] = [
+    Look { maps: [2, 3], cells: [28, 28], size: 8 },
+    Look { maps: [2, 3], cells: [14, 14], size: 12 },
+    Look { maps: [4, 4], cells: [10, 10], size: 14 },
+    Look { maps: [4, 4], cells: [5, 5], size: 20 },
+    Look { maps: [1, 1], cells: [8, 15], size: 44 },
+    Look { maps: [1, 1], cells: [7, 12], size: 48 },
 ];
 
 const INPUT_PIXEL: i32 = 15;
@@ -98,23 +77,9 @@ impl Look {
 
 impl Explanation {
     /// Of what `classifier` makes of `image`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Torch`], where libtorch does not work.
-    pub fn new(classifier: &Classifier, image: &Prepared) -> Result<Explanation> {
-        let values =
-            |stage: &Stage| -> Result<Vec<f32>> { Ok(stage.output.f_reshape([-1])?.try_into()?) };
-        let stages = classifier.stages(image)?;
-        let mut layers = vec![];
-        for (stage, (name, look)) in stages.iter().zip(LOOKS) {
-            layers.push(Layer { name, values: values(stage)?, look });
-        }
-        let logits = stages.last().map(values).transpose()?.unwrap_or_default();
-        let logits = <[f32; 10]>::try_from(logits)
-            .map_err(|logits| Error::invalid("output", "10 logits", logits.len().to_string()))?;
-        let prediction = Prediction::from_logits(logits);
-        Ok(Explanation { input: image.input().clone(), layers, prediction })
+    pub fn new(classifier: &Classifier, image: &Prepared) -> Explanation {
+        let (stages, prediction) = (classifier.stages(image), classifier.classify_prepared(image));
+        Explanation { input: image.input().clone(), stages, prediction }
     }
 
     /// What is read in the image.
@@ -126,7 +91,7 @@ impl Explanation {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] where it cannot be written.
+    /// [`Error::Io`](crate::Error::Io) where it cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         atomic_file::write(path, &canvas::png(self, path)?)
@@ -144,7 +109,7 @@ impl Picture for Explanation {
     }
 
     fn size(&self) -> (u32, u32) {
-        let layers: i32 = LOOKS.iter().map(|(_, look)| look.extent()[0] + LAYER_GAP).sum();
+        let layers: i32 = LOOKS.iter().map(|look| look.extent()[0] + LAYER_GAP).sum();
         let width = 2 * MARGIN + 32 * INPUT_PIXEL + LAYER_GAP + layers + OUTPUT_WIDTH;
         (width as u32, (HEADING + HIGHEST + LEGEND_HEIGHT) as u32)
     }
@@ -152,7 +117,7 @@ impl Picture for Explanation {
     fn draw<B: DrawingBackend>(&self, canvas: &Canvas<B>) -> Drawn<B> {
         let mut left = MARGIN;
         let side = 32 * INPUT_PIXEL;
-        heading(canvas, left + side / 2, ["input", "32\u{d7}32", ""])?;
+        heading(canvas, left + side / 2, ["input", "32\u{d7}32", ""].map(String::from))?;
         let top = HEADING + (HIGHEST - side) / 2;
         for (x, y, ink) in self.input.enumerate_pixels() {
             let [x, y] = [left + x as i32 * INPUT_PIXEL, top + y as i32 * INPUT_PIXEL];
@@ -161,15 +126,14 @@ impl Picture for Explanation {
         }
         left += side + LAYER_GAP;
 
-        for layer in &self.layers {
-            let [width, height] = layer.look.extent();
-            let parameters = format!("{} parameters", layer.look.parameters);
-            heading(canvas, left + width / 2, [layer.name, layer.look.shape, &parameters])?;
-            layer.draw(canvas, (left, HEADING + (HIGHEST - height) / 2))?;
+        for (stage, look) in self.stages.iter().zip(LOOKS) {
+            let [width, height] = look.extent();
+            heading(canvas, left + width / 2, words(&stage.layer))?;
+            look.draw(&stage.values, canvas, (left, HEADING + (HIGHEST - height) / 2))?;
             left += width + LAYER_GAP;
         }
 
-        heading(canvas, left + OUTPUT_WIDTH / 2, ["output", "10", "850 parameters"])?;
+        heading(canvas, left + OUTPUT_WIDTH / 2, words(&Layer::OUTPUT))?;
         self.draw_output(canvas, (left, HEADING + (HIGHEST - 10 * ROW) / 2))?;
         self.draw_legend(canvas)
     }
@@ -219,13 +183,18 @@ impl Explanation {
     }
 }
 
-impl Layer {
-    fn draw<B: DrawingBackend>(&self, canvas: &Canvas<B>, (left, top): (i32, i32)) -> Drawn<B> {
-        let Look { maps, cells, size, .. } = self.look;
+impl Look {
+    fn draw<B: DrawingBackend>(
+        self,
+        values: &[f32],
+        canvas: &Canvas<B>,
+        (left, top): (i32, i32),
+    ) -> Drawn<B> {
+        let Look { maps, cells, size } = self;
         let [width, height] = cells.map(|cells| cells * size);
         // Units that are no map's pixels stand apart.
         let spacing = if maps == [1, 1] { 4 } else { 0 };
-        for (i, map) in self.values.chunks((cells[0] * cells[1]) as usize).enumerate() {
+        for (i, map) in values.chunks((cells[0] * cells[1]) as usize).enumerate() {
             let [column, row] = [i as i32 % maps[0], i as i32 / maps[0]];
             let [left, top] = [left + column * (width + MAP_GAP), top + row * (height + MAP_GAP)];
             for (j, &value) in map.iter().enumerate() {
@@ -240,8 +209,19 @@ impl Layer {
     }
 }
 
-fn heading<B: DrawingBackend>(canvas: &Canvas<B>, middle: i32, lines: [&str; 3]) -> Drawn<B> {
-    let [name, shape, parameters] = lines;
+/// A layer's name, shape and number of parameters.
+fn words(layer: &Layer) -> [String; 3] {
+    let (maps, side) = (layer.maps(), layer.side);
+    let shape = match side {
+        1 => maps.to_string(),
+        side => format!("{maps}@{side}\u{d7}{side}"),
+    };
+    let parameters = format!("{} parameters", thousands(layer.parameters() as i64));
+    [layer.name.into(), shape, parameters]
+}
+
+fn heading<B: DrawingBackend>(canvas: &Canvas<B>, middle: i32, lines: [String; 3]) -> Drawn<B> {
+    let [name, shape, parameters] = &lines;
     canvas.draw_text(name, &bold(60, INK, HPos::Center), (middle, 40))?;
     canvas.draw_text(shape, &text(46, INK, HPos::Center), (middle, 98))?;
     canvas.draw_text(parameters, &text(40, MUTED, HPos::Center), (middle, 150))

@@ -2,15 +2,13 @@ use super::{
     canvas::{Canvas, Drawn, Picture, draw_scale, text},
     palette::{GRID, INK, MUTED, diverging},
 };
-use crate::{Error, Result};
+use crate::{Error, Result, network::Layer, weights::StateDict};
 use plotters::{prelude::*, style::text_anchor::HPos};
-use tch::{Device, Kind, nn::VarStore};
 
 /// The weights of C1: six filters of 5x5.
 #[derive(Debug)]
 pub(super) struct Filters(Vec<f32>);
 
-const KEY: &str = "con_sam.0.weight";
 const CELL: i32 = 80;
 const FILTER: i32 = 5 * CELL;
 const GAP: i32 = 90;
@@ -21,17 +19,16 @@ const LEGEND_HEIGHT: i32 = 230;
 const HEIGHT: i32 = 2 * (NUMBER + FILTER) + LEGEND_HEIGHT;
 
 impl Filters {
-    pub fn new(variables: &VarStore) -> Result<Filters> {
-        let variables = variables.variables();
-        let weight =
-            variables.get(KEY).filter(|weight| weight.size() == [6, 1, 5, 5]).ok_or_else(|| {
-                let got = variables
-                    .get(KEY)
-                    .map_or("none".into(), |weight| format!("{:?}", weight.size()));
-                Error::invalid("var_store", format!("LeNet's: {KEY} of shape [6, 1, 5, 5]"), got)
-            })?;
-        let weight = weight.detach().to_device(Device::Cpu).to_kind(Kind::Float);
-        Ok(Filters(Vec::try_from(weight.reshape([-1]))?))
+    pub fn new(weights: &StateDict) -> Result<Filters> {
+        let [(name, shape), _] = Layer::C1.tensors();
+        match weights.get(&name) {
+            Some(weight) if weight.shape() == shape => Ok(Filters(weight.values().into())),
+            other => {
+                let got = other.map_or("none".into(), |weight| format!("{:?}", weight.shape()));
+                let expected = format!("LeNet's: {name} of shape {shape:?}");
+                Err(Error::invalid("weights", expected, got))
+            }
+        }
     }
 
     /// What the ends of the scale stand for: all filters share it, and 0 is its middle.

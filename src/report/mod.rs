@@ -2,7 +2,7 @@
 
 pub(crate) mod canvas;
 mod confusion;
-mod curves;
+pub(crate) mod curves;
 mod events;
 mod explanation;
 mod filters;
@@ -12,10 +12,8 @@ pub(crate) mod palette;
 mod record;
 #[allow(clippy::module_inception)] // the noun is the folder's
 mod report;
-mod sheet;
+pub(crate) mod sheet;
 
-pub(crate) use curves::Curves;
 pub use explanation::Explanation;
 pub use record::EpochRecord;
 pub use report::Report;
-pub(crate) use sheet::Sheet;

@@ -9,9 +9,8 @@ use super::{
     record::EpochRecord,
     sheet::Sheet,
 };
-use crate::{Dataset, Result, atomic_file};
+use crate::{Dataset, Result, atomic_file, weights::StateDict};
 use std::path::{Path, PathBuf};
-use tch::nn::VarStore;
 
 /// A folder that shows how a run goes, up to date after each epoch:
 ///
@@ -39,7 +38,7 @@ use tch::nn::VarStore;
 ///     let seconds = start.elapsed().as_secs_f64();
 ///     let test = trainer.evaluate(&mnist.test)?;
 ///     let record = EpochRecord::new(epoch, train, test, seconds);
-///     report.record(&record, trainer.var_store(), &mnist.test)?;
+///     report.record(&record, &trainer.state_dict(), &mnist.test)?;
 /// }
 /// # Ok::<(), lenet::Error>(())
 /// ```
@@ -88,20 +87,20 @@ impl Report {
         Ok(report)
     }
 
-    /// Writes down an epoch: its figures, and pictures of the network as it is now. `var_store` is the network's, and `test`
+    /// Records an epoch: its figures, and pictures of the network as it is now. `weights` are the network's, and `test`
     /// the set that the record's `test` was counted on. An epoch that is there already is replaced, and later ones are cut.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`](crate::Error::Io) where a file can't be written; [`Error::Invalid`](crate::Error::Invalid) where `var_store` is not a [`LeNet`](crate::LeNet)'s,
+    /// [`Error::Io`](crate::Error::Io) where a file can't be written; [`Error::Invalid`](crate::Error::Invalid) where `weights` are not a LeNet's,
     /// or `test` another set. The figures are written before the pictures, and the report can be used further.
     pub fn record(
         &mut self,
         record: &EpochRecord,
-        var_store: &VarStore,
+        weights: &StateDict,
         test: &Dataset,
     ) -> Result<()> {
-        let filters = Filters::new(var_store)?;
+        let filters = Filters::new(weights)?;
         let sheet = Sheet::new(&record.test.mistakes, test)?;
 
         let recorded = self.epochs.len();

@@ -1,4 +1,5 @@
-use super::init::{self, Init};
+use super::init;
+use crate::network::{Draw, Init, Layer};
 use tch::{Tensor, nn};
 
 /// The window of a [`DownSample`]'s average pooling.
@@ -55,21 +56,15 @@ impl DownSample {
     /// Where `channels` is negative.
     pub fn new(vs: &nn::Path, channels: i64, config: DownSampleConfig) -> DownSample {
         let _generator = init::generator();
-        DownSample::with_init(vs, channels, config, Some(Init::PyTorch))
+        let [weight, bias] =
+            init::add(vs, [Draw::Normal(1.0); 2], [vec![channels], vec![channels]]);
+        DownSample { weight, bias, config }
     }
 
-    pub(super) fn with_init(
-        vs: &nn::Path,
-        channels: i64,
-        config: DownSampleConfig,
-        init: Option<Init>,
-    ) -> DownSample {
-        let (weight, bias) = init::down_sample(init, channels);
-        DownSample {
-            weight: vs.add("weight", weight.to_device(vs.device()), true),
-            bias: vs.add("bias", bias.to_device(vs.device()), true),
-            config,
-        }
+    /// A layer of the network, whose variables have its names under `vs`.
+    pub(super) fn of(vs: &nn::Path, layer: Layer, init: Option<Init>) -> DownSample {
+        let [weight, bias] = init::variables(vs, &layer, init);
+        DownSample { weight, bias, config: DownSampleConfig::default() }
     }
 }
 

@@ -1,7 +1,5 @@
-use super::{
-    down_sample::{DownSample, DownSampleConfig},
-    init::{self, Init},
-};
+use super::{down_sample::DownSample, init};
+use crate::network::{Init, LAYERS, Layer};
 use tch::{Tensor, nn};
 
 /// LeNet-5 as the post has it: three convolutions, two [`DownSample`]s, two linear layers, tanh after each but the last.
@@ -46,6 +44,9 @@ pub struct Stage {
 
 impl LeNet {
     /// A network whose parameters are variables under `vs`, drawn as PyTorch draws them.
+    ///
+    /// The values come from libtorch's CPU generator, whatever the device: after `tch::manual_seed(s)` they are those that
+    /// the post's network gets after `torch.manual_seed(s)` on the same CPU.
     pub fn new(vs: &nn::Path) -> LeNet {
         LeNet::with_init(vs, Init::PyTorch)
     }
@@ -56,38 +57,29 @@ impl LeNet {
         LeNet::build(vs, Some(init))
     }
 
-    /// [`with_init`](LeNet::with_init), having seeded libtorch's generator.
-    pub(crate) fn seeded(vs: &nn::Path, init: Init, seed: u64) -> LeNet {
-        let _generator = init::generator();
-        tch::manual_seed(seed as i64);
-        LeNet::build(vs, Some(init))
-    }
-
     /// A network that waits for its weights, all zero: no number is drawn for it.
-    pub(crate) fn zeroed(vs: &nn::Path) -> LeNet {
+    pub(super) fn zeroed(vs: &nn::Path) -> LeNet {
         LeNet::build(vs, None)
     }
 
     fn build(vs: &nn::Path, init: Option<Init>) -> LeNet {
-        let (con_sam, fc) = (vs / "con_sam", vs / "fc");
-        let pool = DownSampleConfig::default();
         LeNet {
             con_sam: nn::seq()
-                .add(conv2d(&con_sam / 0, [1, 6], init)) // C1: 6@28x28
+                .add(convolution(vs, Layer::C1, init)) // 6@28x28
                 .add_fn(Tensor::tanh)
-                .add(DownSample::with_init(&(&con_sam / 2), 6, pool, init)) // S2: 6@14x14
+                .add(DownSample::of(vs, Layer::S2, init)) // 6@14x14
                 .add_fn(Tensor::tanh)
-                .add(conv2d(&con_sam / 4, [6, 16], init)) // C3: 16@10x10
+                .add(convolution(vs, Layer::C3, init)) // 16@10x10
                 .add_fn(Tensor::tanh)
-                .add(DownSample::with_init(&(&con_sam / 6), 16, pool, init)) // S4: 16@5x5
+                .add(DownSample::of(vs, Layer::S4, init)) // 16@5x5
                 .add_fn(Tensor::tanh)
-                .add(conv2d(&con_sam / 8, [16, 120], init)) // C5: 120@1x1
+                .add(convolution(vs, Layer::C5, init)) // 120@1x1
                 .add_fn(Tensor::tanh)
                 .add_fn(|maps| maps.flatten(1, -1)),
             fc: nn::seq()
-                .add(linear(&fc / 0, [120, 84], init)) // F6
+                .add(linear(vs, Layer::F6, init)) // 84
                 .add_fn(Tensor::tanh)
-                .add(linear(&fc / 2, [84, 10], init)),
+                .add(linear(vs, Layer::OUTPUT, init)), // 10
         }
     }
 
@@ -101,9 +93,13 @@ impl LeNet {
         let features = outputs.len() - 1;
         outputs.extend(self.fc.forward_all(&outputs[features], None));
         // Each of these is the tanh (C5: the flatten) that ends a layer.
-        [("C1", 1), ("S2", 3), ("C3", 5), ("S4", 7), ("C5", 10), ("F6", 12), ("output", 13)]
-            .map(|(name, layer)| Stage { name, output: outputs[layer].shallow_clone() })
-            .into()
+        let places = [1, 3, 5, 7, 10, 12, 13];
+        let stages = LAYERS.iter().zip(places);
+        let stage = |(layer, place): (&Layer, usize)| Stage {
+            name: layer.name,
+            output: outputs[place].shallow_clone(),
+        };
+        stages.map(stage).collect()
     }
 }
 
@@ -118,25 +114,14 @@ impl nn::Module for LeNet {
     }
 }
 
-/// A convolution 5×5, stride 1, no padding: `[n, in, h, w]` to `[n, out, h - 4, w - 4]`.
-fn conv2d(
-    vs: nn::Path,
-    [in_channels, out_channels]: [i64; 2],
-    init: Option<Init>,
-) -> nn::Func<'static> {
-    let (weight, bias) = affine(vs, &[out_channels, in_channels, 5, 5], init);
+/// A convolution, stride 1, no padding.
+fn convolution(vs: &nn::Path, layer: Layer, init: Option<Init>) -> nn::Func<'static> {
+    let [weight, bias] = init::variables(vs, &layer, init);
     nn::func(move |xs| xs.conv2d(&weight, Some(&bias), 1, 0, 1, 1))
 }
 
-/// A linear layer: `[n, in]` to `[n, out]`.
-fn linear(vs: nn::Path, [in_features, out_features]: [i64; 2], init: Option<Init>) -> nn::Linear {
-    let (ws, bs) = affine(vs, &[out_features, in_features], init);
+/// A linear layer.
+fn linear(vs: &nn::Path, layer: Layer, init: Option<Init>) -> nn::Linear {
+    let [ws, bs] = init::variables(vs, &layer, init);
     nn::Linear { ws, bs: Some(bs) }
-}
-
-/// The variables `weight` and `bias` under `vs`. Not tch's own layers: those draw the bias first, and as Kaiming did.
-fn affine(vs: nn::Path, weight: &[i64], init: Option<Init>) -> (Tensor, Tensor) {
-    let (weight, bias) = init::affine(init, weight);
-    let variable = |name, value: Tensor| vs.add(name, value.to_device(vs.device()), true);
-    (variable("weight", weight), variable("bias", bias))
 }

@@ -1,6 +1,6 @@
 use super::init;
-use crate::lenet_1998::{C3, LeNet1998Config, OutputUnits, codes};
-use tch::{Kind, Tensor, nn};
+use crate::lenet_1998::{C3, Layer, LeNet1998Config, codes};
+use tch::{Device, Kind, Tensor, nn};
 
 /// LeNet-5 as the paper of 1998 has it: sub-sampling with a coefficient, C3 connected to part of S2, a squash of its own, and
 /// radial basis functions for an output.
@@ -17,8 +17,8 @@ use tch::{Kind, Tensor, nn};
 /// | output: RBF | `[n, 10]` | 0 | |
 ///
 /// 60,000 parameters and 340,908 connections. `1.7159 tanh(2/3 a)` follows each layer but the output. The 60 kernels of C3 are
-/// those of its connected pairs of maps, in the order of [`C3::inputs`](crate::C3::inputs); with
-/// [`C3::Full`](crate::C3::Full) they are `[16, 6, 5, 5]`. With [`OutputUnits::Linear`](crate::OutputUnits::Linear) there are
+/// those of its connected pairs of maps, in the order of [`C3::inputs`]; with
+/// [`C3::Full`] they are `[16, 6, 5, 5]`. With [`OutputUnits::Linear`](crate::lenet_1998::OutputUnits::Linear) there are
 /// also `output.weight` `[10, 84]` and `output.bias`.
 ///
 /// The input is `f32` from 0 (background) to 1 (ink), as [`LeNet`](crate::LeNet)'s; the network maps it to the paper's -0.1 to
@@ -26,7 +26,7 @@ use tch::{Kind, Tensor, nn};
 /// answer, and the paper's criterion (equation 9) is `-logit of the label + log(exp(-j) + Σ exp(logit))`.
 ///
 /// ```
-/// use lenet::{LeNet1998, LeNet1998Config};
+/// use lenet::lenet_1998::{LeNet1998, LeNet1998Config};
 /// use lenet::tch::{Device, Kind, Tensor, nn, nn::Module};
 ///
 /// let vs = nn::VarStore::new(Device::Cpu);
@@ -68,30 +68,21 @@ impl LeNet1998 {
         LeNet1998::build(vs, config)
     }
 
-    /// [`new`](LeNet1998::new), having seeded libtorch's generator.
-    pub(crate) fn seeded(vs: &nn::Path, config: LeNet1998Config, seed: u64) -> LeNet1998 {
-        let _generator = init::generator();
-        tch::manual_seed(seed as i64);
-        LeNet1998::build(vs, config)
-    }
-
     fn build(vs: &nn::Path, config: LeNet1998Config) -> LeNet1998 {
-        let affine = |name, weight: &[i64], fan_in| {
-            Affine::draw(vs / name, config, weight, &vec![fan_in; weight[0] as usize], weight[0])
-        };
+        // In the order of the variables: so they are drawn.
+        let affine = |layer: Layer| Affine::draw(vs, config, &layer);
+        let [c1, s2, c3, s4, c5, f6] = config.layers().map(affine);
+        let output = config.output_layer().map(affine);
         let codes: Vec<_> = codes().concat();
         LeNet1998 {
             config,
-            c1: affine("c1", &[6, 1, 5, 5], 25),
-            s2: affine("s2", &[6], 4),
-            c3: c3(vs / "c3", config),
-            s4: affine("s4", &[16], 4),
-            c5: affine("c5", &[120, 16, 5, 5], 400),
-            f6: affine("f6", &[84, 120], 120),
-            output: match config.output {
-                OutputUnits::Rbf => None,
-                OutputUnits::Linear => Some(affine("output", &[10, 84], 84)),
-            },
+            c1,
+            s2,
+            c3,
+            s4,
+            c5,
+            f6,
+            output,
             pairs: match config.c3 {
                 C3::Partial => Some(Tensor::from_slice(&pairs())),
                 C3::Full => None,
@@ -123,7 +114,7 @@ impl LeNet1998 {
 
 impl LeNet1998 {
     /// What F6 gives, `[n, 84]`: the digit as the network would draw it, since the output compares it with the
-    /// [codes](crate::codes). `images` are those of [`forward`](nn::Module::forward).
+    /// [codes]. `images` are those of [`forward`](nn::Module::forward).
     ///
     /// # Panics
     ///
@@ -175,40 +166,22 @@ fn pairs() -> Vec<i64> {
     inputs.flat_map(|(map, inputs)| inputs.iter().map(move |&i| (6 * map + i) as i64)).collect()
 }
 
-/// C3's units have as many inputs as their map is connected to.
-fn c3(vs: nn::Path, config: LeNet1998Config) -> Affine {
-    let inputs = config.c3.inputs().map(|maps| 25 * maps.len() as i64);
-    match config.c3 {
-        C3::Full => Affine::draw(vs, config, &[16, 6, 5, 5], &inputs, 16),
-        C3::Partial => {
-            let of_pairs = inputs.iter().flat_map(|&fan_in| vec![fan_in; fan_in as usize / 25]);
-            let fan_in: Vec<_> = of_pairs.chain(inputs).collect();
-            Affine::draw(vs, config, &[60, 5, 5], &fan_in, 16)
-        }
-    }
-}
-
 impl Affine {
-    /// The variables `weight` and `bias` under `vs`. `fan_in` goes by the first index of the weight, and its last `biases`
-    /// entries by the biases.
-    fn draw(
-        vs: nn::Path,
-        config: LeNet1998Config,
-        weight: &[i64],
-        fan_in: &[i64],
-        biases: i64,
-    ) -> Affine {
-        let bounds: Vec<_> = fan_in.iter().map(|&fan_in| config.init.of(fan_in) as f32).collect();
-        let draw = |name, size: &[i64], bounds: &[f32]| {
-            let mut along = vec![1; size.len()];
+    /// The variables `weight` and `bias` of a layer, drawn from libtorch's generator.
+    fn draw(vs: &nn::Path, config: LeNet1998Config, layer: &Layer) -> Affine {
+        let vs = vs / layer.name;
+        let draw = |name, shape: &[usize], fan_in: &[usize]| {
+            let shape: Vec<_> = shape.iter().map(|&length| length as i64).collect();
+            let mut along = vec![1; shape.len()];
             along[0] = -1;
-            let draws = Tensor::empty(size, (Kind::Float, tch::Device::Cpu)).uniform_(-1.0, 1.0);
-            let value = draws * Tensor::from_slice(bounds).view(&along[..]);
+            let bounds: Vec<_> = fan_in.iter().map(|&f| config.init.of(f as i64) as f32).collect();
+            let draws = Tensor::empty(&shape[..], (Kind::Float, Device::Cpu)).uniform_(-1.0, 1.0);
+            let value = draws * Tensor::from_slice(&bounds).view(&along[..]);
             vs.add(name, value.to_device(vs.device()), true)
         };
         Affine {
-            weight: draw("weight", weight, &bounds[..weight[0] as usize]),
-            bias: draw("bias", &[biases], &bounds[bounds.len() - biases as usize..]),
+            weight: draw("weight", &layer.shape, &layer.fan_in),
+            bias: draw("bias", &[layer.bias_fan_in.len()], &layer.bias_fan_in),
         }
     }
 }

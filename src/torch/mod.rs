@@ -1,17 +1,28 @@
-//! libtorch: the networks as modules, and what trains them where this crate's kernels do not.
+//! libtorch: the networks as modules of `tch`, training by libtorch's operators, and what passes between its tensors and this
+//! crate's plain numbers. The only room that names `tch`.
 
+mod dataset;
+mod device;
 mod down_sample;
 mod engine;
+mod error;
 pub(crate) mod init;
 mod lenet;
 mod lenet_1998;
+mod operations;
 mod parameters;
 mod slices;
+mod state_dict;
+#[cfg(test)]
+mod tests;
+mod trainer;
 
+pub(crate) use device::{DeviceEngine, check_device};
 pub use down_sample::{DownSample, DownSampleConfig};
-pub(crate) use engine::{BatchOutput, Libtorch};
-pub use init::Init;
+pub(crate) use engine::{BatchOutput, Libtorch, threads};
 pub use lenet::{LeNet, Stage};
 pub use lenet_1998::LeNet1998;
 pub(crate) use parameters::Parameters;
-pub(crate) use slices::{numbers, numbers_mut};
+use slices::numbers;
+pub use state_dict::{load, save};
+pub use tch::Device;

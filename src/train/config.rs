@@ -1,8 +1,12 @@
-use super::{optimizer::Optimizer, schedule::Schedule};
-use crate::{Engine, Error, Init, Result};
+use super::{
+    device::{self, Device},
+    engine::Engine,
+    optimizer::Optimizer,
+    require,
+    schedule::Schedule,
+};
+use crate::{Result, network::Init};
 use serde::{Deserialize, Serialize};
-use std::fmt::Display;
-use tch::{Cuda, Device, Kind, Tensor};
 
 /// How to train. [`pytorch`](TrainConfig::pytorch) and [`paddle`](TrainConfig::paddle) are the post's two recipes:
 ///
@@ -32,20 +36,23 @@ pub struct TrainConfig {
     /// The longest that the gradients of a step may be, taken as one vector: longer ones are scaled down, as
     /// `torch.nn.utils.clip_grad_norm_(parameters, max_norm)` does it. `None` leaves them as they are.
     pub clip_norm: Option<f64>,
-    /// What the initial values and the order of the images follow from. libtorch takes 64 bits of it, the shuffle 32.
+    /// What the initial values and the order of the images follow from: its low 32 bits, as in PyTorch.
     pub seed: u64,
     /// How the parameters are drawn at first.
     pub init: Init,
-    /// Where to train.
-    #[serde(with = "device")]
+    /// Where to train: a `tch::Device` with the feature `torch`.
+    #[serde(with = "device::by_name")]
     pub device: Device,
     /// What computes loss and gradients.
     pub engine: Engine,
+    /// Threads of the engine `Fused`. `None` takes as many as libtorch has: one for each core, or as many as `OMP_NUM_THREADS`
+    /// says. The weights depend on it, by rounding.
+    pub threads: Option<usize>,
 }
 
 impl TrainConfig {
     /// The post's PyTorch program: 10 epochs, batches of 32, Adam at 1e-3, PyTorch's initial values, on CUDA where there is
-    /// a GPU.
+    /// a GPU (feature `torch`).
     pub fn pytorch() -> TrainConfig {
         TrainConfig {
             epochs: 10,
@@ -56,8 +63,9 @@ impl TrainConfig {
             clip_norm: None,
             seed: 0,
             init: Init::PyTorch,
-            device: Device::cuda_if_available(),
+            device: device::default(),
             engine: Engine::Auto,
+            threads: None,
         }
     }
 
@@ -67,66 +75,21 @@ impl TrainConfig {
     }
 
     /// Whether it can be trained with.
-    pub(crate) fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         require("batch_size", "1 or more", self.batch_size, self.batch_size > 0)?;
         let positive = |what, value: f64| {
             require(what, "a number above 0", value, value > 0.0 && value.is_finite())
         };
         positive("learning_rate", self.learning_rate)?;
         self.clip_norm.map_or(Ok(()), |max_norm| positive("clip_norm", max_norm))?;
+        self.threads.map_or(Ok(()), |n| {
+            require("threads", "1 to 65,535", n, (1..=MOST_THREADS).contains(&n))
+        })?;
         self.optimizer.check()?;
         self.schedule.check()?;
-        match self.device {
-            Device::Cpu => Ok(()),
-            Device::Cuda(index) if i64::try_from(index).is_ok_and(|i| i < Cuda::device_count()) => {
-                Ok(())
-            }
-            // Of the others tch can't tell whether they are there.
-            device @ (Device::Mps | Device::Vulkan)
-                if Tensor::f_zeros(1, (Kind::Float, device)).is_ok() =>
-            {
-                Ok(())
-            }
-            device => Err(Error::NoDevice { device, cuda_devices: Cuda::device_count() }),
-        }
+        device::check(self.device)
     }
 }
 
-/// A device as PyTorch writes it.
-mod device {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-    use tch::Device;
-
-    pub fn serialize<S: Serializer>(device: &Device, to: S) -> Result<S::Ok, S::Error> {
-        match device {
-            Device::Cpu => to.serialize_str("cpu"),
-            Device::Cuda(index) => to.collect_str(&format_args!("cuda:{index}")),
-            Device::Mps => to.serialize_str("mps"),
-            Device::Vulkan => to.serialize_str("vulkan"),
-        }
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Device, D::Error> {
-        let name = String::deserialize(from)?;
-        match name.as_str() {
-            "cpu" => Ok(Device::Cpu),
-            "mps" => Ok(Device::Mps),
-            "vulkan" => Ok(Device::Vulkan),
-            _ => name
-                .strip_prefix("cuda:")
-                .and_then(|index| index.parse().ok())
-                .map(Device::Cuda)
-                .ok_or_else(|| D::Error::custom(format!("there is no device {name:?}"))),
-        }
-    }
-}
-
-/// An [`Error::Invalid`] unless `what` `holds`.
-pub(crate) fn require(
-    what: &'static str,
-    expected: &str,
-    got: impl Display,
-    holds: bool,
-) -> Result<()> {
-    if holds { Ok(()) } else { Err(Error::invalid(what, expected, got.to_string())) }
-}
+/// Threads that anybody has cores for.
+const MOST_THREADS: usize = u16::MAX as usize;

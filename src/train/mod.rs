@@ -5,11 +5,14 @@ mod checkpoint;
 mod checkpoints;
 mod clip;
 mod config;
+mod device;
 mod engine;
-mod fused;
 #[cfg(test)]
-mod golden;
+pub(crate) mod golden;
 mod optimizer;
+mod parameters;
+mod require;
+mod run;
 mod schedule;
 mod stats;
 mod trained_set;
@@ -18,14 +21,22 @@ mod trainer;
 pub use best::Best;
 pub use checkpoints::{Checkpoints, Recipe, Resumable, Resumed};
 pub use config::TrainConfig;
+pub use device::Device;
+pub use engine::Engine;
 pub use optimizer::{Adam, AdamW, Optimizer, Sgd};
+#[cfg(all(test, feature = "torch"))]
+pub(crate) use optimizer::{OptimizerState, golden_optimizers};
+pub(crate) use require::require;
+pub(crate) use run::{EpochSums, MOST, Run, RunConfig};
 pub use schedule::{AnnealStrategy, OneCycleLr, Schedule};
 pub use stats::{BatchStats, EpochStats, Evaluation, Mistake};
-pub use trainer::{Progress, Trainer};
-
-pub(crate) use checkpoint::{Checkpoint, State};
-pub(crate) use config::require;
-pub use engine::Engine;
-pub(crate) use engine::Samples;
-pub(crate) use schedule::MOST;
+#[cfg(test)]
 pub(crate) use trained_set::TrainedSet;
+pub use trainer::{Progress, Trainer};
+#[cfg(feature = "torch")]
+pub(crate) use {
+    device::name as device_name,
+    engine::Samples,
+    optimizer::{Buffers, MOMENTS, MOMENTUM_BUFFER},
+    schedule::Rates,
+};

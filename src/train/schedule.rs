@@ -1,4 +1,4 @@
-use super::config::require;
+use super::{MOST, require};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
@@ -34,9 +34,6 @@ pub enum Schedule {
     /// `torch.optim.lr_scheduler.OneCycleLR`. The config's learning rate is not used.
     OneCycleLr(OneCycleLr),
 }
-
-/// Epochs of a schedule, and of a run that follows one: more than anybody trains, and few enough to go through at each step.
-pub(crate) const MOST: usize = 1_000_000;
 
 /// What a schedule sets for one step.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,5 +1,9 @@
+use super::{engine::BatchOutcome, run::EpochSums};
+use crate::{
+    Result,
+    kernels::{Outcome, Sample, cross_entropy},
+};
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor};
 
 /// What one optimizer step saw, before it changed the weights.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -67,35 +71,35 @@ pub struct Mistake {
 }
 
 impl Evaluation {
-    /// From each sample's loss, label, answer and the answer's probability, in the order of the set.
-    pub(crate) fn new(
-        losses: &[f32],
-        labels: &[i64],
-        answers: &[i64],
-        probabilities: &[f32],
-        batch_size: usize,
-    ) -> Evaluation {
-        let samples = losses.len();
-        let total = |losses: &[f32]| losses.iter().map(|&loss| f64::from(loss)).sum::<f64>();
-        let batch_means = losses.chunks(batch_size).map(|batch| total(batch) / batch.len() as f64);
+    /// From the logits of each image, in the order of the set.
+    pub(crate) fn of_logits(logits: &[[f32; 10]], labels: &[u8], batch_size: usize) -> Evaluation {
+        let samples = logits.iter().zip(labels);
+        let samples = samples.map(|(logits, &label)| cross_entropy(&mut logits.clone(), label));
+        Evaluation::new(&samples.collect::<Vec<_>>(), labels, batch_size)
+    }
+
+    /// From what each image came to, in the order of the set.
+    pub(crate) fn new(seen: &[Sample], labels: &[u8], batch_size: usize) -> Evaluation {
+        let samples = seen.len();
+        let total = |seen: &[Sample]| seen.iter().map(|seen| f64::from(seen.loss)).sum::<f64>();
+        let batch_means = seen.chunks(batch_size).map(|batch| total(batch) / batch.len() as f64);
         let mut confusion = [[0; 10]; 10];
-        for (&label, &answer) in labels.iter().zip(answers) {
-            confusion[label as usize][answer as usize] += 1;
+        for (seen, &label) in seen.iter().zip(labels) {
+            confusion[usize::from(label)][usize::from(seen.answer)] += 1;
         }
         let correct: u32 = (0..10).map(|digit| confusion[digit][digit]).sum();
-        let mut mistakes: Vec<_> = (0..samples)
-            .filter(|&index| labels[index] != answers[index])
-            .map(|index| Mistake {
-                index,
-                label: labels[index] as u8,
-                answer: answers[index] as u8,
-                probability: probabilities[index],
-                loss: losses[index],
-            })
-            .collect();
+        let mistake = |(index, (&Sample { loss, answer, probability }, &label))| Mistake {
+            index,
+            label,
+            answer,
+            probability,
+            loss,
+        };
+        let wrong = seen.iter().zip(labels).enumerate().map(mistake);
+        let mut mistakes: Vec<_> = wrong.filter(|wrong| wrong.label != wrong.answer).collect();
         mistakes.sort_by(|a, b| b.loss.total_cmp(&a.loss)); // stable: equal ones stay in the order of the set
         Evaluation {
-            loss: total(losses) / samples as f64,
+            loss: total(seen) / samples as f64,
             blog_loss: batch_means.sum::<f64>() / samples as f64,
             accuracy: f64::from(correct) / samples as f64,
             samples,
@@ -108,10 +112,9 @@ impl Evaluation {
     /// a digit that no image was taken for, as scikit-learn's `precision_score(.., zero_division=0)` has it.
     ///
     /// ```
-    /// use lenet::{Dataset, TrainConfig, Trainer, tch::{Device, Kind, Tensor}};
+    /// use lenet::{Dataset, TrainConfig, Trainer};
     ///
-    /// let blank = Tensor::zeros([3, 32, 32], (Kind::Uint8, Device::Cpu));
-    /// let data = Dataset::new(blank, Tensor::from_slice(&[1i64, 2, 3]))?;
+    /// let data = Dataset::from_pixels(vec![0; 3 * 32 * 32], vec![1, 2, 3])?; // blank
     /// let test = Trainer::new(TrainConfig::pytorch())?.evaluate(&data)?;
     /// // Equal images are all taken for the same digit: one of the three is it, or none.
     /// assert!(test.precision().iter().all(|&share| share == 0.0 || share == 1.0 / 3.0));
@@ -162,18 +165,16 @@ pub(crate) struct Sums {
     learning_rate: f64,
 }
 
-/// Sums over an epoch's batches. What a batch gave stays on its device until [`settle`](Tally::settle) reads it, all that
-/// waits at once, so that the device need not stop after each batch.
-#[derive(Debug, Default)]
-pub(crate) struct Tally {
-    /// Loss and right answers, on the device, the number of images and the learning rate of each batch.
-    waiting: Vec<(Tensor, Tensor, usize, f64)>,
-    pub sums: Sums,
-}
+impl EpochSums for Sums {
+    fn samples(&self) -> usize {
+        self.samples
+    }
 
-impl Sums {
-    /// Whether batches come to this.
-    pub fn check(&self) -> std::result::Result<(), String> {
+    fn steps(&self) -> usize {
+        self.steps
+    }
+
+    fn check(&self, _: usize) -> std::result::Result<(), String> {
         let Sums { samples, steps, correct, .. } = *self;
         if steps > samples || !(0..=samples as i64).contains(&correct) {
             return Err(format!("{correct} right answers of {samples} in {steps} steps"));
@@ -182,86 +183,72 @@ impl Sums {
     }
 }
 
-impl From<Sums> for Tally {
-    fn from(sums: Sums) -> Tally {
-        Tally { waiting: vec![], sums }
+impl Sums {
+    /// Takes a batch's outcome and size, and the learning rate of the step that followed.
+    pub fn add(&mut self, outcome: Outcome, samples: usize, learning_rate: f64) {
+        let loss = f64::from(outcome.loss);
+        self.steps += 1;
+        self.samples += samples;
+        self.correct += outcome.correct as i64;
+        self.total_loss += loss * samples as f64;
+        self.total_means += loss;
+        self.learning_rate = learning_rate;
+    }
+
+    /// The epoch's figures.
+    pub fn stats(&self) -> EpochStats {
+        let samples = self.samples as f64;
+        EpochStats {
+            loss: self.total_loss / samples,
+            blog_loss: self.total_means / samples,
+            accuracy: self.correct as f64 / samples,
+            samples: self.samples,
+            learning_rate: self.learning_rate,
+        }
     }
 }
 
-impl Tally {
-    /// Takes a batch's mean loss (`[]`), its right answers (`[]`) and its size, and the learning rate of the step that
-    /// followed.
-    pub fn add(&mut self, loss: Tensor, correct: Tensor, samples: usize, learning_rate: f64) {
-        self.waiting.push((loss, correct, samples, learning_rate));
+/// Batches whose outcome was not read yet, so that a device need not stop after each: see [`BatchOutcome`].
+#[derive(Debug, Default)]
+pub(super) struct Waiting(Vec<(BatchOutcome, usize, f64)>);
+
+impl Waiting {
+    /// Takes a batch's outcome and size, and the learning rate of the step that followed.
+    pub fn add(&mut self, outcome: BatchOutcome, samples: usize, learning_rate: f64) {
+        self.0.push((outcome, samples, learning_rate));
     }
 
-    /// How many images were taken, those of the batches that wait as well.
+    /// How many images they have.
     pub fn samples(&self) -> usize {
-        self.sums.samples + self.waiting.iter().map(|(_, _, samples, _)| samples).sum::<usize>()
+        self.0.iter().map(|(_, samples, _)| samples).sum()
     }
 
-    /// Reads what waits.
-    ///
-    /// # Errors
-    ///
-    /// As [`read`](Tally::read).
-    pub fn settle(&mut self) -> std::result::Result<(), (usize, f32)> {
-        self.sums = self.read()?;
-        self.waiting.clear();
-        Ok(())
-    }
-
-    /// The sums over all batches, those that wait as well.
-    ///
-    /// # Errors
-    ///
-    /// The first loss that is not finite, with its step, counted from 1.
-    pub fn read(&self) -> std::result::Result<Sums, (usize, f32)> {
-        let mut sums = self.sums;
-        if self.waiting.is_empty() {
-            return Ok(sums);
-        }
-        let losses: Vec<_> = self.waiting.iter().map(|(loss, ..)| loss).collect();
-        let correct: Vec<_> = self.waiting.iter().map(|(_, correct, ..)| correct).collect();
-        let losses = Tensor::stack(&losses, 0).to_device(Device::Cpu);
-        sums.correct += Tensor::stack(&correct, 0).sum(Kind::Int64).int64_value(&[]);
-        for (i, &(.., samples, learning_rate)) in self.waiting.iter().enumerate() {
-            sums.steps += 1;
-            let loss = losses.double_value(&[i as i64]);
-            if !loss.is_finite() {
-                return Err((sums.steps, loss as f32));
+    /// `sums` with theirs; in the place of the sums the first loss that is not finite, with its step, counted from 1.
+    pub fn read(&self, mut sums: Sums) -> Result<std::result::Result<Sums, (usize, f32)>> {
+        for (outcome, samples, learning_rate) in &self.0 {
+            let outcome = outcome.read()?;
+            if !outcome.loss.is_finite() {
+                return Ok(Err((sums.steps + 1, outcome.loss)));
             }
-            sums.samples += samples;
-            sums.total_loss += loss * samples as f64;
-            sums.total_means += loss;
-            sums.learning_rate = learning_rate;
+            sums.add(outcome, *samples, *learning_rate);
         }
-        Ok(sums)
+        Ok(Ok(sums))
     }
 
-    /// The epoch's figures, of all that has been settled.
-    pub fn stats(&self) -> EpochStats {
-        let sums = &self.sums;
-        let samples = sums.samples as f64;
-        EpochStats {
-            loss: sums.total_loss / samples,
-            blog_loss: sums.total_means / samples,
-            accuracy: sums.correct as f64 / samples,
-            samples: sums.samples,
-            learning_rate: sums.learning_rate,
-        }
+    pub fn clear(&mut self) {
+        self.0.clear();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Evaluation;
+    use super::{Evaluation, Sample};
 
     /// Five images of 0, 0, 1, 2, 2, of which the second is taken for 1 and the last for 0.
     fn evaluation() -> Evaluation {
-        let losses = [0.1, 2.0, 0.2, 0.3, 5.0];
-        let probabilities = [0.9, 0.8, 0.7, 0.6, 0.99];
-        Evaluation::new(&losses, &[0, 0, 1, 2, 2], &[0, 1, 1, 2, 0], &probabilities, 2)
+        let seen = [(0.1, 0, 0.9), (2.0, 1, 0.8), (0.2, 1, 0.7), (0.3, 2, 0.6), (5.0, 0, 0.99)]
+            .map(|(loss, answer, probability)| Sample { loss, answer, probability });
+        Evaluation::new(&seen, &[0, 0, 1, 2, 2], 2)
     }
 
     /// `sklearn.metrics.precision_recall_fscore_support(labels, answers, labels=range(10), zero_division=0)`, 1.9.1.

@@ -2,7 +2,6 @@ use crate::{Dataset, Error, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt;
-use tch::{Device, Kind};
 
 /// What a set is known by: how many images it has, and their labels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -14,11 +13,10 @@ pub(crate) struct TrainedSet {
 }
 
 impl TrainedSet {
-    pub fn of(data: &Dataset) -> Result<TrainedSet> {
-        let labels = data.labels().f_to_device(Device::Cpu)?.f_to_kind(Kind::Uint8)?;
-        let digest = Sha256::digest(Vec::<u8>::try_from(labels)?);
+    pub fn of(data: &Dataset) -> TrainedSet {
+        let digest = Sha256::digest(data.label_bytes());
         let labels = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(TrainedSet { images: data.len(), labels })
+        TrainedSet { images: data.len(), labels }
     }
 
     /// An [`Error::Invalid`] where `other` is another one.

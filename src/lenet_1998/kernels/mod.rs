@@ -1,4 +1,4 @@
-//! A [`LeNet1998`](crate::LeNet1998) at one image a step: outputs, derivatives and second derivatives, without libtorch, whose
+//! A [`LeNet1998`](crate::lenet_1998::LeNet1998) at one image a step: outputs, derivatives and second derivatives, without libtorch, whose
 //! calls cost more than what they do for one image.
 //!
 //! The lanes of a vector are the units of one place in neighbouring maps, so the maps come last in each array.
@@ -14,8 +14,6 @@ mod output;
 mod reference;
 mod squash;
 mod sub_sampling;
-#[cfg(test)]
-mod tests;
 mod weights;
 
 pub(crate) use network::{Network, Pixels};

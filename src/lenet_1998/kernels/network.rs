@@ -1,13 +1,9 @@
 use super::{
-    activations::Activations,
-    deltas::Deltas,
-    output::{Answer, Output},
-    squash::Squash,
-    weights::Weights,
+    activations::Activations, deltas::Deltas, output::Output, squash::Squash, weights::Weights,
 };
 use crate::{
-    LeNet1998Config,
-    kernels::{Work, widest},
+    kernels::{Sample, Work, fastest},
+    lenet_1998::LeNet1998Config,
 };
 
 /// An image as it is kept: 32 rows of 32 pixels, 0 (background) to 255 (ink).
@@ -46,7 +42,7 @@ pub(crate) struct Seen {
 }
 
 impl Network {
-    /// A network with these `parameters`, in the order of [`LeNet1998`](crate::LeNet1998)'s variables, whose steps have no
+    /// A network with these `parameters`, in the order of [`LeNet1998`](crate::lenet_1998::LeNet1998)'s variables, whose steps have no
     /// length yet. `j` is the penalty of what is no digit; none where there is no such thing.
     pub fn new(config: LeNet1998Config, j: Option<f64>, parameters: &[f32]) -> Network {
         let LeNet1998Config { background, ink, amplitude, slope, .. } = config;
@@ -67,7 +63,7 @@ impl Network {
         }
     }
 
-    /// The parameters, in the order of [`LeNet1998`](crate::LeNet1998)'s variables.
+    /// The parameters, in the order of [`LeNet1998`](crate::lenet_1998::LeNet1998)'s variables.
     pub fn parameters(&self) -> Vec<f32> {
         self.weights.to_flat(&self.config)
     }
@@ -91,12 +87,12 @@ impl Network {
 
     /// One step down each image's gradient in turn.
     pub fn train<'a>(&mut self, images: impl Iterator<Item = (&'a Pixels, u8)>) -> Seen {
-        widest(Train { network: self, images })
+        fastest(Train { network: self, images })
     }
 
     /// What the network makes of each image.
-    pub fn answers<'a>(&self, images: impl Iterator<Item = (&'a Pixels, u8)>) -> Vec<Answer> {
-        widest(Answers { network: self, images })
+    pub fn answers<'a>(&self, images: impl Iterator<Item = (&'a Pixels, u8)>) -> Vec<Sample> {
+        fastest(Answers { network: self, images })
     }
 
     /// Estimates the second derivatives anew, from `count` images.
@@ -105,7 +101,7 @@ impl Network {
         images: impl Iterator<Item = (&'a Pixels, u8)>,
         count: usize,
     ) {
-        widest(Estimate { network: self, images, count });
+        fastest(Estimate { network: self, images, count });
     }
 }
 
@@ -142,7 +138,7 @@ impl<'a, I: Iterator<Item = (&'a Pixels, u8)>> Work for Train<'_, I> {
             judge.look::<FMA>(weights, image, activations);
             let (shares, answer) = judge.output.judge(&activations.logits, label);
             seen.loss += f64::from(answer.loss);
-            seen.errors += usize::from(answer.digit != label);
+            seen.errors += usize::from(answer.answer != label);
 
             deltas.output = shares;
             deltas.output[usize::from(label)] -= 1.0;
@@ -159,10 +155,10 @@ struct Answers<'a, I> {
 }
 
 impl<'a, I: Iterator<Item = (&'a Pixels, u8)>> Work for Answers<'_, I> {
-    type Output = Vec<Answer>;
+    type Output = Vec<Sample>;
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) -> Vec<Answer> {
+    fn run<const FMA: bool>(self) -> Vec<Sample> {
         let (mut answers, mut activations) = (vec![], Activations::zeros());
         for (image, label) in self.images {
             let Network { weights, judge, .. } = self.network;

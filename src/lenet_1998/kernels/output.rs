@@ -1,5 +1,8 @@
 use super::{dense, multiply_add::multiply_add, weights::Layer};
-use crate::{OutputUnits, codes};
+use crate::{
+    kernels::Sample,
+    lenet_1998::{OutputUnits, codes},
+};
 
 /// The output units, and the criterion that judges them.
 #[derive(Debug)]
@@ -8,17 +11,6 @@ pub(super) struct Output {
     codes: [[f32; 84]; 10],
     /// -j of the paper's equation 9, the logit of what is no digit; -∞ where there is no such thing.
     rubbish: f32,
-}
-
-/// What the network makes of an image.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Answer {
-    /// The digit.
-    pub digit: u8,
-    /// Its share among the ten and the rubbish class, whose penalty is j: 0 to 1.
-    pub probability: f32,
-    /// The criterion, for the label.
-    pub loss: f32,
 }
 
 impl Output {
@@ -54,8 +46,9 @@ impl Output {
         }
     }
 
-    /// The share of each digit, and what the network makes of the image.
-    pub fn judge(&self, logits: &[f32; 10], label: u8) -> ([f32; 10], Answer) {
+    /// The share of each digit among the ten and the rubbish class, whose penalty is j, and what the network makes of the
+    /// image; the loss is the criterion.
+    pub fn judge(&self, logits: &[f32; 10], label: u8) -> ([f32; 10], Sample) {
         let digit = (0..10).fold(0, |best, i| if logits[i] > logits[best] { i } else { best });
         // Relative to the largest: exp(logit) alone would be 0 where all penalties are high.
         let most = logits[digit].max(self.rubbish);
@@ -63,7 +56,7 @@ impl Output {
         let total = shares.iter().sum::<f32>() + (self.rubbish - most).exp();
         let loss = most + total.ln() - logits[usize::from(label)];
         let shares = shares.map(|share| share / total);
-        (shares, Answer { digit: digit as u8, probability: shares[digit], loss })
+        (shares, Sample { answer: digit as u8, probability: shares[digit], loss })
     }
 
     /// The derivative of the criterion by the outputs of F6, from that by the logits.

@@ -1,6 +1,6 @@
 //! The network connection by connection, in f64, as slowly as it is plain: what the kernels are measured by.
 
-use crate::{LeNet1998Config, OutputUnits, codes};
+use crate::lenet_1998::{LeNet1998Config, OutputUnits, codes};
 
 /// A parameter times the sum of some units' values: more than one for the coefficient of a sub-sampling unit.
 struct Term {
@@ -223,4 +223,25 @@ fn maps(first: usize, count: usize, side: usize) -> Vec<Vec<usize>> {
 /// Row and column of each place, row by row.
 fn places(side: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..side * side).map(move |place| (place / side, place % side))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Reference;
+    use crate::lenet_1998::{C3, LeNet1998Config, OutputUnits};
+
+    #[test]
+    fn the_reference_has_the_paper_s_counts() {
+        let counts = |config| {
+            let reference = Reference::new(config, None);
+            (reference.parameters, reference.connections())
+        };
+        let paper = LeNet1998Config::default();
+        assert_eq!(counts(paper), (60_000, 340_908));
+        let full = LeNet1998Config { c3: C3::Full, ..paper };
+        for config in [full, LeNet1998Config { output: OutputUnits::Linear, ..full }] {
+            let summary = config.summary();
+            assert_eq!(counts(config), (summary.parameters(), summary.connections()));
+        }
+    }
 }

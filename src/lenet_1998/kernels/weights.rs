@@ -1,4 +1,4 @@
-use crate::{LeNet1998Config, OutputUnits};
+use crate::lenet_1998::{LeNet1998Config, OutputUnits};
 
 /// The parameters of a layer, or a number for each of them. The units of one place in neighbouring maps come last.
 #[derive(Debug, Clone, PartialEq)]

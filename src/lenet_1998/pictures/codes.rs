@@ -1,8 +1,8 @@
+use crate::lenet_1998::{CODE_HEIGHT, CODE_WIDTH, codes};
 use crate::report::{
     canvas::{Canvas, Drawn, Picture, text},
     palette::{EMPTY, INK, MUTED},
 };
-use crate::{CODE_HEIGHT, CODE_WIDTH, codes};
 use plotters::{prelude::*, style::text_anchor::HPos};
 
 /// The bitmaps that the radial basis units compare F6 with: five in a row, as in the paper's figure 3.

@@ -1,4 +1,5 @@
 mod codes;
+mod errors;
 mod held_out;
 
 pub use held_out::HeldOut;
@@ -6,12 +7,13 @@ pub use held_out::HeldOut;
 use crate::{
     Dataset, Error, Result, atomic_file,
     report::{
-        Curves, Sheet,
         canvas::{self, Picture},
+        sheet::Sheet,
     },
     train::Evaluation,
 };
 use codes::Codes;
+use errors::PassErrors;
 use std::{
     fs,
     io::ErrorKind,
@@ -28,7 +30,7 @@ use std::{
 /// | `errors.csv` | the errors, a line a pass | |
 ///
 /// ```no_run
-/// use lenet::{HeldOut, LeNet1998Pictures, LeNet1998TrainConfig, LeNet1998Trainer, Mnist};
+/// use lenet::{Mnist, lenet_1998::{HeldOut, LeNet1998Pictures, LeNet1998TrainConfig, LeNet1998Trainer}};
 ///
 /// let config = LeNet1998TrainConfig::default();
 /// let mnist = Mnist::open_fitted(Mnist::dir()?, config.fit)?;
@@ -47,17 +49,6 @@ pub struct LeNet1998Pictures {
     held_out: HeldOut,
     passes: Vec<PassErrors>,
 }
-
-/// The errors after a pass, as shares.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct PassErrors {
-    pub pass: usize,
-    pub train: f64,
-    pub held_out: f64,
-}
-
-/// The share of the test set that the paper's network takes for another digit: section III.B.
-const PAPERS_TEST_ERROR: f64 = 0.0095;
 
 const CSV: &str = "errors.csv";
 
@@ -127,8 +118,7 @@ impl LeNet1998Pictures {
         let error = |set: &Evaluation| set.mistakes.len() as f64 / set.samples as f64;
         self.passes.push(PassErrors { pass, train: error(train), held_out: error(held_out) });
         self.write_csv()?;
-        let curves = Curves::errors(&self.passes, self.held_out, PAPERS_TEST_ERROR);
-        self.write_png("errors.png", &curves)?;
+        self.write_png("errors.png", &errors::curves(&self.passes, self.held_out))?;
         self.write_png("misread.png", &sheet)
     }
 

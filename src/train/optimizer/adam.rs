@@ -1,12 +1,10 @@
-use super::{Buffers, scalar};
+use super::{Buffers, taken};
 use crate::{
     Result,
     kernels::{self, Pool},
-    torch::{numbers, numbers_mut},
-    train::config::require,
+    train::require,
 };
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
 
 /// Adam (Kingma, Ba 2015), as `torch.optim.Adam`. The defaults are PyTorch's and Paddle's.
 ///
@@ -53,7 +51,7 @@ impl Default for AdamW {
 }
 
 /// PyTorch's names for `m` and `v`.
-pub(super) const MOMENTS: [&str; 2] = ["exp_avg", "exp_avg_sq"];
+pub(crate) const MOMENTS: [&str; 2] = ["exp_avg", "exp_avg_sq"];
 
 impl Adam {
     pub(super) fn check(&self) -> Result<()> {
@@ -68,45 +66,16 @@ impl Adam {
     /// Step number `t`, counted from 1.
     pub(super) fn step(
         &self,
-        parameters: &mut Tensor,
-        gradients: &Tensor,
-        moments: &mut Buffers,
-        t: usize,
-        learning_rate: f64,
-    ) {
-        let decayed = (self.weight_decay != 0.0)
-            .then(|| gradients.addcmul(parameters, &scalar(self.weight_decay, gradients)));
-        let gradients = decayed.as_ref().unwrap_or(gradients);
-        let (beta1, beta2) = self.betas;
-        let bias_correction1 = 1.0 - beta1.powf(t as f64);
-        let bias_correction2 = 1.0 - beta2.powf(t as f64);
-        let [exp_avg, exp_avg_sq] = MOMENTS;
-
-        let exp_avg = moments.entry(exp_avg).or_insert_with(|| gradients.zeros_like());
-        let _ = exp_avg.lerp_(gradients, 1.0 - beta1);
-        let scaled = &*exp_avg * (-learning_rate / bias_correction1);
-
-        let exp_avg_sq = moments.entry(exp_avg_sq).or_insert_with(|| gradients.zeros_like());
-        let _ = exp_avg_sq.g_mul_scalar_(beta2);
-        let _ = exp_avg_sq.addcmul_(&(gradients * (1.0 - beta2)), gradients);
-        let denominator = exp_avg_sq.sqrt() / bias_correction2.sqrt() + self.eps;
-
-        let _ = parameters.addcdiv_(&scaled, &denominator);
-    }
-
-    /// The same in one kernel.
-    pub(super) fn step_fused(
-        &self,
-        parameters: &mut Tensor,
-        gradients: &Tensor,
+        parameters: &mut [f32],
+        gradients: &[f32],
         moments: &mut Buffers,
         t: usize,
         learning_rate: f64,
         pool: &mut Pool,
-    ) -> Result<()> {
+    ) {
         let decay = (self.weight_decay != 0.0).then_some(self.weight_decay as f32);
         let kernel = kernels::Adam { weight_decay: decay, ..self.kernel(t, learning_rate) };
-        run(kernel, parameters, gradients, moments, pool)
+        run(kernel, parameters, gradients, moments, pool);
     }
 
     /// The step's numbers, without any decay, as `f32`s: libtorch rounds them so.
@@ -127,7 +96,7 @@ impl Adam {
 
 impl AdamW {
     /// The step that follows on the decay.
-    fn adam(&self) -> Adam {
+    pub(crate) fn adam(&self) -> Adam {
         Adam { betas: self.betas, eps: self.eps, weight_decay: 0.0 }
     }
 
@@ -138,42 +107,27 @@ impl AdamW {
     /// Step number `t`, counted from 1.
     pub(super) fn step(
         &self,
-        parameters: &mut Tensor,
-        gradients: &Tensor,
-        moments: &mut Buffers,
-        t: usize,
-        learning_rate: f64,
-    ) {
-        let _ = parameters.g_mul_scalar_(1.0 - learning_rate * self.weight_decay);
-        self.adam().step(parameters, gradients, moments, t, learning_rate);
-    }
-
-    /// The same in one kernel.
-    pub(super) fn step_fused(
-        &self,
-        parameters: &mut Tensor,
-        gradients: &Tensor,
+        parameters: &mut [f32],
+        gradients: &[f32],
         moments: &mut Buffers,
         t: usize,
         learning_rate: f64,
         pool: &mut Pool,
-    ) -> Result<()> {
+    ) {
         let shrink = Some((1.0 - learning_rate * self.weight_decay) as f32);
         let kernel = kernels::Adam { shrink, ..self.adam().kernel(t, learning_rate) };
-        run(kernel, parameters, gradients, moments, pool)
+        run(kernel, parameters, gradients, moments, pool);
     }
 }
 
 fn run(
     kernel: kernels::Adam,
-    parameters: &mut Tensor,
-    gradients: &Tensor,
+    parameters: &mut [f32],
+    gradients: &[f32],
     moments: &mut Buffers,
     pool: &mut Pool,
-) -> Result<()> {
-    let [mut first, mut second] = MOMENTS
-        .map(|name| moments.entry(name).or_insert_with(|| gradients.zeros_like()).shallow_clone());
-    let (first, second) = (numbers_mut(&mut first)?, numbers_mut(&mut second)?);
-    kernel.step(pool, numbers_mut(parameters)?, numbers(gradients)?, first, second);
-    Ok(())
+) {
+    let [mut first, mut second] = MOMENTS.map(|name| taken(moments, name, parameters.len()));
+    kernel.step(pool, parameters, gradients, &mut first, &mut second);
+    moments.extend(MOMENTS.into_iter().zip([first, second]));
 }

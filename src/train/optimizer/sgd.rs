@@ -1,13 +1,10 @@
-use super::{Buffers, scalar};
+use super::{Buffers, taken};
 use crate::{
     Error, Result,
     kernels::{self, Momentum, Pool},
-    torch::{numbers, numbers_mut},
-    train::config::require,
+    train::require,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::btree_map::Entry;
-use tch::Tensor;
 
 /// Stochastic gradient descent, as `torch.optim.SGD`, whose defaults it has: no momentum, no weight decay.
 ///
@@ -34,7 +31,7 @@ pub struct Sgd {
 }
 
 /// PyTorch's name for `b`.
-pub(super) const MOMENTUM_BUFFER: &str = "momentum_buffer";
+pub(crate) const MOMENTUM_BUFFER: &str = "momentum_buffer";
 
 impl Sgd {
     pub(super) fn check(&self) -> Result<()> {
@@ -52,51 +49,19 @@ impl Sgd {
 
     pub(super) fn step(
         &self,
-        parameters: &mut Tensor,
-        gradients: &Tensor,
-        buffers: &mut Buffers,
-        learning_rate: f64,
-    ) {
-        let mut update = gradients.shallow_clone();
-        if self.weight_decay != 0.0 {
-            update = update.addcmul(parameters, &scalar(self.weight_decay, gradients));
-        }
-        if self.momentum != 0.0 {
-            let buffer = match buffers.entry(MOMENTUM_BUFFER) {
-                Entry::Vacant(first) => first.insert(update.copy()),
-                Entry::Occupied(entry) => {
-                    let buffer = entry.into_mut();
-                    let _ = buffer.g_mul_scalar_(self.momentum);
-                    let _ = buffer.addcmul_(&update, &scalar(1.0 - self.dampening, gradients));
-                    buffer
-                }
-            };
-            update = if self.nesterov {
-                update.addcmul(buffer, &scalar(self.momentum, gradients))
-            } else {
-                buffer.shallow_clone()
-            };
-        }
-        let _ = parameters.addcmul_(&update, &scalar(-learning_rate, gradients));
-    }
-
-    /// The same in one kernel.
-    pub(super) fn step_fused(
-        &self,
-        parameters: &mut Tensor,
-        gradients: &Tensor,
+        parameters: &mut [f32],
+        gradients: &[f32],
         buffers: &mut Buffers,
         learning_rate: f64,
         pool: &mut Pool,
-    ) -> Result<()> {
+    ) {
         let mut kernel = kernels::Sgd {
             step: -learning_rate as f32,
             weight_decay: (self.weight_decay != 0.0).then_some(self.weight_decay as f32),
             momentum: None,
         };
         if self.momentum == 0.0 {
-            kernel.step(pool, numbers_mut(parameters)?, numbers(gradients)?, &mut []);
-            return Ok(());
+            return kernel.step(pool, parameters, gradients, &mut []);
         }
         kernel.momentum = Some(Momentum {
             decay: self.momentum as f32,
@@ -104,8 +69,8 @@ impl Sgd {
             first: !buffers.contains_key(MOMENTUM_BUFFER),
             nesterov: self.nesterov,
         });
-        let buffer = buffers.entry(MOMENTUM_BUFFER).or_insert_with(|| gradients.zeros_like());
-        kernel.step(pool, numbers_mut(parameters)?, numbers(gradients)?, numbers_mut(buffer)?);
-        Ok(())
+        let mut buffer = taken(buffers, MOMENTUM_BUFFER, parameters.len());
+        kernel.step(pool, parameters, gradients, &mut buffer);
+        buffers.insert(MOMENTUM_BUFFER, buffer);
     }
 }

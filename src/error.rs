@@ -1,4 +1,5 @@
-use std::{fmt, io, path::PathBuf};
+use crate::weights::StateDictMismatch;
+use std::{io, path::PathBuf};
 
 /// `std::result::Result` with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
@@ -137,44 +138,6 @@ pub enum Error {
     /// libtorch refused an operation.
     #[error("libtorch: {}", first_line(.0))]
     Torch(#[from] tch::TchError),
-}
-
-/// How a file's tensors differ from the model's: what [`Error::StateDict`] carries.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct StateDictMismatch {
-    /// The file.
-    pub path: PathBuf,
-    /// Names that the model has and the file lacks.
-    pub missing: Vec<String>,
-    /// Names that the file has and the model lacks.
-    pub unexpected: Vec<String>,
-    /// Name, expected and got of each tensor whose shape or dtype does not fit.
-    pub unfit: Vec<(String, String, String)>,
-}
-
-impl fmt::Display for StateDictMismatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} does not fit the model, which is unchanged", self.path.display())?;
-        self.differences().iter().try_for_each(|difference| write!(f, "; {difference}"))
-    }
-}
-
-impl StateDictMismatch {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.missing.is_empty() && self.unexpected.is_empty() && self.unfit.is_empty()
-    }
-
-    /// The lists, as messages have them.
-    pub(crate) fn differences(&self) -> Vec<String> {
-        let lists = [("missing", &self.missing), ("unexpected", &self.unexpected)];
-        let lists = lists.into_iter().filter(|(_, names)| !names.is_empty());
-        let lists = lists.map(|(title, names)| format!("{title}: {}", names.join(", ")));
-        let unfit = self.unfit.iter();
-        let unfit =
-            unfit.map(|(name, expected, got)| format!("{name}: expected {expected}, got {got}"));
-        lists.chain(unfit).collect()
-    }
 }
 
 /// libtorch's messages go on with a C++ backtrace.

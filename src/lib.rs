@@ -394,7 +394,7 @@ pub use classifier::{Classifier, Prediction, Prepared};
 pub use data::{Dataset, Distortion, Fit, Idx, Mnist};
 #[cfg(feature = "download")]
 pub use data::{Download, DownloadProgress};
-pub use error::{Error, Result, StateDictMismatch};
+pub use error::{Error, Result};
 pub use image;
 pub use lenet_1998::{
     C3, CODE_HEIGHT, CODE_WIDTH, EarlyEstimates, InitBound, LeNet1998Config, LeNet1998Row,

@@ -64,7 +64,7 @@ impl Classifier {
     }
 
     fn with_weights(weights: &StateDict) -> Result<Classifier> {
-        if let Some(tensor) = weights.non_finite()?.first() {
+        if let Some(tensor) = weights.non_finite().first() {
             let got = format!("{}: {} NaN, {} infinite", tensor.name, tensor.nan, tensor.infinite);
             return Err(Error::invalid("weights", "finite numbers", got));
         }

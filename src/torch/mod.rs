@@ -7,6 +7,7 @@ mod lenet;
 mod lenet_1998;
 mod parameters;
 mod slices;
+mod state_dict;
 
 pub use down_sample::{DownSample, DownSampleConfig};
 pub(crate) use engine::{BatchOutput, Libtorch};
@@ -15,3 +16,4 @@ pub use lenet::{LeNet, Stage};
 pub use lenet_1998::LeNet1998;
 pub(crate) use parameters::Parameters;
 pub(crate) use slices::{numbers, numbers_mut};
+pub use state_dict::{load, save};

@@ -7,7 +7,7 @@
 
 use crate::{
     Error, Result,
-    weights::{CHECKSUM, NonFinite, StateDict},
+    weights::{Array, CHECKSUM, Form, NonFinite, OPTIMIZER, StateDict},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Map;
@@ -42,22 +42,24 @@ pub(crate) trait State: Serialize + DeserializeOwned {
     /// Writes a checkpoint with these `weights` and `buffers` to `path`.
     fn write<'a>(
         &self,
-        weights: StateDict,
+        mut weights: StateDict,
         buffers: impl Iterator<Item = (&'static str, &'a Tensor)>,
         path: &Path,
     ) -> Result<()> {
-        if let Some(NonFinite { name, .. }) = weights.non_finite()?.first() {
+        if let Some(NonFinite { name, .. }) = weights.non_finite().first() {
             let got = format!("a {name} that is not finite: training has diverged");
             return Err(Error::invalid("weights", "finite numbers to save", got));
         }
         let state = serde_json::to_string(self)
             .map_err(|error| Error::invalid("state", "what JSON can hold", error.to_string()))?;
-        let mut weights = weights.with_optimizer(buffers)?;
+        for (name, buffer) in buffers {
+            weights.insert(format!("{OPTIMIZER}{name}"), Array::try_from(buffer)?)?;
+        }
         weights.metadata.insert(STATE.into(), state);
         weights.metadata.insert(CHECKSUM.into(), String::new());
         let versions = versions::<Self>().map(|(name, version)| (name.into(), version.into()));
         weights.metadata.extend(versions);
-        weights.write_safetensors(path)
+        weights.write_as(Form::Safetensors, path)
     }
 
     /// Refuses to go on with another config than the checkpoint's, but for [`FREE`](State::FREE).
@@ -101,7 +103,9 @@ impl<S: State> Checkpoint<S> {
             weights.metadata.get(STATE).ok_or_else(|| malformed("it has no state".into()))?;
         let state: S = serde_json::from_str(state).map_err(|error| malformed(error.to_string()))?;
         state.check().map_err(malformed)?;
-        let buffers = weights.take_optimizer();
+        let buffers = weights.take(OPTIMIZER).into_iter();
+        let buffers = buffers.map(|(name, array)| Ok((name, Tensor::try_from(&array)?)));
+        let buffers = buffers.collect::<Result<_>>()?;
         Ok(Checkpoint { state, weights, buffers })
     }
 }

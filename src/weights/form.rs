@@ -1,6 +1,5 @@
 use std::{fmt, path::Path};
 
-use super::{archive, npz, onnx, paddle, safetensors, torch};
 use crate::{Error, Result};
 
 /// The forms that weights are kept in.
@@ -44,29 +43,6 @@ impl Form {
                 got: other.map_or("no extension".into(), |extension| format!(".{extension}")),
                 known: WRITTEN,
             }),
-        }
-    }
-
-    /// The form that `bytes`, a whole file, are of, as far as can be told without reading it.
-    pub fn of_bytes(bytes: &[u8]) -> Option<Form> {
-        if bytes.starts_with(archive::MAGIC) {
-            let names = archive::Archive::open(bytes).ok();
-            match names
-                .is_some_and(|archive| archive.names().all(|name| name.ends_with(npz::SUFFIX)))
-            {
-                true => Some(Form::Npz),
-                false => Some(Form::Torch),
-            }
-        } else if torch::is_legacy(bytes) {
-            Some(Form::Torch)
-        } else if paddle::is_pickle(bytes) {
-            Some(Form::Paddle)
-        } else if safetensors::has_header(bytes) {
-            Some(Form::Safetensors)
-        } else if onnx::is_model(bytes) {
-            Some(Form::Onnx)
-        } else {
-            None
         }
     }
 

@@ -1,49 +1,42 @@
 use std::{
     collections::{BTreeMap, HashMap},
-    fs,
-    io::{self, Read},
-    path::{Path, PathBuf},
+    mem,
+    path::PathBuf,
 };
 
-use tch::{Device, Kind, Tensor, nn::VarStore};
+use super::{Array, Form, StateDictMismatch};
+use crate::{Error, Result};
 
-use super::{
-    Form, dtype,
-    fault::{Fault, Parsed},
-    npz, onnx, paddle, safetensors,
-    seal::CHECKSUM,
-    torch,
-};
-use crate::{Error, Result, StateDictMismatch, atomic_file};
-
-/// Named tensors in a file's or a model's order, as f32 on the CPU, with what their file says about them.
+/// Named arrays in a file's or a model's order, with what their file says about them.
 ///
 /// ```
-/// use lenet::{tch::{Device, nn, nn::Init}, weights::{Form, StateDict}};
+/// use lenet::weights::{Array, Form, StateDict};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let vs = nn::VarStore::new(Device::Cpu);
-/// (vs.root() / "fc").var("bias", &[10], Init::Const(0.0));
+/// let mut weights = StateDict::new().with_metadata("trained_on", "MNIST");
+/// weights.insert("fc.weight", Array::new(vec![2, 3], vec![0.5; 6])?)?;
+/// weights.insert("fc.bias", Array::new(vec![2], vec![1.0, -1.0])?)?;
 ///
 /// let folder = tempfile::tempdir()?;
 /// let path = folder.path().join("net.safetensors");
-/// StateDict::from_var_store(&vs)?.with_metadata("trained_on", "MNIST").write(&path)?;
+/// weights.write(&path)?;
 ///
-/// let weights = StateDict::read(&path)?;
-/// assert_eq!(weights.form(), Some(Form::Safetensors));
-/// assert_eq!(weights.metadata["trained_on"], "MNIST");
-/// assert_eq!(weights.names().collect::<Vec<_>>(), ["fc.bias"]);
+/// let read = StateDict::read(&path)?;
+/// assert_eq!(read.form(), Some(Form::Safetensors));
+/// assert_eq!(read.metadata["trained_on"], "MNIST");
+/// assert_eq!(read.names().collect::<Vec<_>>(), ["fc.weight", "fc.bias"]);
+/// assert_eq!(read.get("fc.bias"), weights.get("fc.bias"));
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct StateDict {
     /// What the file says about itself, or is to say: what trained it, on what, how well. [`Form::keeps_metadata`] tells
     /// which forms keep it.
     pub metadata: BTreeMap<String, String>,
-    path: PathBuf,
-    form: Option<Form>,
-    tensors: Vec<(String, Tensor)>,
+    /// The file that it was read from.
+    pub(super) origin: Option<(PathBuf, Form)>,
+    arrays: Vec<(String, Array)>,
     positions: HashMap<String, usize>,
 }
 
@@ -59,206 +52,29 @@ pub struct NonFinite {
     pub infinite: usize,
 }
 
-/// What the names of an optimizer's tensors begin with, in a checkpoint.
-const OPTIMIZER: &str = "optimizer.";
-
-/// How the bytes given to [`StateDict::from_bytes`] are called in messages.
-const IN_MEMORY: &str = "(bytes in memory)";
+/// How messages call what was not read from a file.
+const NO_FILE: &str = "(a state_dict in memory)";
 
 impl StateDict {
-    /// Reads a file of any [`Form`].
+    /// One without arrays: [`insert`](StateDict::insert) adds them.
+    pub fn new() -> StateDict {
+        StateDict::default()
+    }
+
+    /// Adds an array, as the last.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if it cannot be read, [`Error::UnknownForm`] if it is of no form that is known, [`Error::WrittenOnly`]
-    /// if it is ONNX, [`Error::Malformed`] if it is damaged or holds what is not weights.
-    pub fn read(path: impl AsRef<Path>) -> Result<StateDict> {
-        let path = path.as_ref();
-        StateDict::read_whole(path).map(StateDict::without_optimizer)
-    }
-
-    /// [`read`](StateDict::read) with what a checkpoint has beside the weights: the tensors named `optimizer.…`.
-    pub(crate) fn read_whole(path: &Path) -> Result<StateDict> {
-        let bytes = read_file(path).map_err(Error::io("read", path))?;
-        StateDict::parse(&bytes, path)
-    }
-
-    /// [`StateDict::read`] for a file that is already in memory.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::UnknownForm`], [`Error::WrittenOnly`] and [`Error::Malformed`], as there.
-    pub fn from_bytes(bytes: &[u8]) -> Result<StateDict> {
-        StateDict::parse(bytes, Path::new(IN_MEMORY)).map(StateDict::without_optimizer)
-    }
-
-    fn parse(bytes: &[u8], path: &Path) -> Result<StateDict> {
-        let form = Form::of_bytes(bytes).ok_or_else(|| Form::unknown(path, bytes))?;
-        let parsed = match form {
-            Form::Safetensors => safetensors::read(bytes),
-            Form::Torch => torch::read(bytes),
-            Form::Npz => npz::read(bytes),
-            Form::Paddle => paddle::read(bytes),
-            Form::Onnx => {
-                return Err(Error::WrittenOnly { path: path.to_owned(), form: form.name() });
-            }
-        };
-        let mut weights =
-            parsed.map_err(|Fault(reason)| Error::malformed(path, form.name(), reason))?;
-        weights.path = path.to_owned();
-        weights.form = Some(form);
-        Ok(weights)
-    }
-
-    /// Writes the tensors to `path`, in the form that its extension stands for. A file that is there already is replaced in
-    /// one step, or left as it was.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::UnknownForm`] for an extension that stands for no form, [`Error::Io`] if the file cannot be written, and
-    /// [`Error::Invalid`] if a name is not fit for the form, or for ONNX if it is not a LeNet's: it lists what differs.
-    pub fn write(&self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
-        let bytes = match Form::of_path(path)? {
-            Form::Safetensors => safetensors::write(self),
-            Form::Torch => torch::write(self),
-            Form::Npz => npz::write(self),
-            Form::Paddle => paddle::write(self),
-            Form::Onnx => onnx::write(self),
-        };
-        let bytes = bytes.map_err(|Fault(reason)| {
-            Error::invalid("state_dict", format!("what {} can hold", path.display()), reason)
-        })?;
-        atomic_file::write(path, &bytes)
-    }
-
-    /// Writes a safetensors file, whatever its name.
-    pub(crate) fn write_safetensors(&self, path: &Path) -> Result<()> {
-        let bytes = safetensors::write(self).map_err(|Fault(reason)| {
-            Error::invalid("state_dict", "what safetensors can hold", reason)
-        })?;
-        atomic_file::write(path, &bytes)
-    }
-
-    /// A copy of a model's variables, in the order in which they were made, those that are not trained last.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Invalid`] for a variable that is not of a floating-point type, [`Error::Torch`] if one cannot be copied.
-    pub fn from_var_store(vs: &VarStore) -> Result<StateDict> {
-        let _guard = tch::no_grad_guard();
-        // tch tells names only in a map without order, and the order only without names: memory joins the two.
-        let made: HashMap<_, _> = vs
-            .trainable_variables()
-            .iter()
-            .enumerate()
-            .map(|(position, variable)| (variable.data_ptr(), position))
-            .collect();
-        let mut variables: Vec<_> = vs.variables().into_iter().collect();
-        variables.sort_by_cached_key(|(name, variable)| {
-            (made.get(&variable.data_ptr()).copied().unwrap_or(usize::MAX), name.clone())
-        });
-
-        let mut weights = StateDict { path: PathBuf::from("(the model)"), ..StateDict::default() };
-        for (name, variable) in variables {
-            check_floating(&variable)?;
-            // A copy even where nothing has to be converted: the model goes on training.
-            let copy =
-                variable.f_detach_copy()?.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?;
-            weights
-                .insert(name, copy)
-                .map_err(|Fault(reason)| Error::invalid("variable", "a name of its own", reason))?;
+    /// [`Error::Invalid`] where there is one of this name already.
+    pub fn insert(&mut self, name: impl Into<String>, array: Array) -> Result<()> {
+        let name = name.into();
+        if self.positions.contains_key(&name) {
+            let got = format!("two tensors are named {name:?}");
+            return Err(Error::invalid("state_dict", "names that differ", got));
         }
-        Ok(weights)
-    }
-
-    /// Copies the tensors into the variables of `vs`, which stay where they are in memory.
-    ///
-    /// All or nothing: everything is compared, and moved to the device, before the first variable changes.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::StateDict`] lists what is missing, unexpected and of another shape; [`Error::Torch`] if the device cannot
-    /// hold the tensors.
-    pub fn load_into(&self, vs: &mut VarStore) -> Result<()> {
-        let _guard = tch::no_grad_guard();
-        let variables: BTreeMap<_, _> = vs.variables().into_iter().collect();
-        let shapes = variables.iter().map(|(name, variable)| (name.clone(), variable.size()));
-        let mut mismatch = self.mismatch(shapes);
-        for (name, variable) in &variables {
-            if check_floating(variable).is_err() {
-                let expected = format!("{:?}", variable.f_kind()?);
-                mismatch.unfit.push((name.clone(), expected, "a floating-point type".into()));
-            }
-        }
-        if !mismatch.is_empty() {
-            return Err(Error::StateDict(Box::new(mismatch)));
-        }
-
-        let mut moved = Vec::with_capacity(variables.len());
-        for (name, tensor) in self.iter() {
-            let Some(variable) = variables.get(name) else { continue };
-            let tensor = tensor.f_to_device(variable.device())?.f_to_kind(variable.f_kind()?)?;
-            moved.push((variable, tensor));
-        }
-        for (variable, tensor) in moved {
-            variable.shallow_clone().f_copy_(&tensor)?;
-        }
+        self.positions.insert(name.clone(), self.arrays.len());
+        self.arrays.push((name, array));
         Ok(())
-    }
-
-    /// How this differs from the `state_dict` of a model whose tensors have these names and shapes.
-    pub(super) fn mismatch(
-        &self,
-        expected: impl IntoIterator<Item = (String, Vec<i64>)>,
-    ) -> StateDictMismatch {
-        let expected: BTreeMap<_, _> = expected.into_iter().collect();
-        let mut mismatch =
-            StateDictMismatch { path: self.path.clone(), ..StateDictMismatch::default() };
-        for (name, expected) in &expected {
-            match self.get(name).map(Tensor::size) {
-                None => mismatch.missing.push(name.clone()),
-                Some(got) if got != *expected => {
-                    let shapes = (format!("{expected:?}"), format!("{got:?}"));
-                    mismatch.unfit.push((name.clone(), shapes.0, shapes.1));
-                }
-                Some(_) => {}
-            }
-        }
-        let unexpected = self.names().filter(|&name| !expected.contains_key(name));
-        mismatch.unexpected = unexpected.map(String::from).collect();
-        mismatch
-    }
-
-    /// The form of the file that was read; `None` for the variables of a model.
-    pub fn form(&self) -> Option<Form> {
-        self.form
-    }
-
-    /// The number of tensors.
-    pub fn len(&self) -> usize {
-        self.tensors.len()
-    }
-
-    /// Whether there are no tensors.
-    pub fn is_empty(&self) -> bool {
-        self.tensors.is_empty()
-    }
-
-    /// The names, in order.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.tensors.iter().map(|(name, _)| name.as_str())
-    }
-
-    /// Names and tensors, in order. The tensors are contiguous, f32, on the CPU.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
-        self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor))
-    }
-
-    /// The tensor of this name.
-    pub fn get(&self, name: &str) -> Option<&Tensor> {
-        let position = self.positions.get(name)?;
-        self.tensors.get(*position).map(|(_, tensor)| tensor)
     }
 
     /// This with one more entry of metadata.
@@ -267,89 +83,170 @@ impl StateDict {
         self
     }
 
-    /// This with the tensors that an optimizer keeps, which [`take_optimizer`](StateDict::take_optimizer) takes out again.
-    pub(crate) fn with_optimizer<'a>(
-        mut self,
-        buffers: impl Iterator<Item = (&'static str, &'a Tensor)>,
-    ) -> Result<StateDict> {
-        for (name, buffer) in buffers {
-            let buffer = buffer.f_to_device(Device::Cpu)?;
-            self.insert(format!("{OPTIMIZER}{name}"), buffer)
-                .map_err(|Fault(reason)| Error::invalid("optimizer", "buffers", reason))?;
+    /// The form of the file that was read; `None` where none was.
+    pub fn form(&self) -> Option<Form> {
+        self.origin.as_ref().map(|(_, form)| *form)
+    }
+
+    /// The number of arrays.
+    pub fn len(&self) -> usize {
+        self.arrays.len()
+    }
+
+    /// Whether there are no arrays.
+    pub fn is_empty(&self) -> bool {
+        self.arrays.is_empty()
+    }
+
+    /// The names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.iter().map(|(name, _)| name)
+    }
+
+    /// Names and arrays, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Array)> {
+        self.arrays.iter().map(|(name, array)| (name.as_str(), array))
+    }
+
+    /// The array of this name.
+    pub fn get(&self, name: &str) -> Option<&Array> {
+        let position = self.positions.get(name)?;
+        self.arrays.get(*position).map(|(_, array)| array)
+    }
+
+    /// The arrays that hold NaN or infinities, and how many.
+    pub fn non_finite(&self) -> Vec<NonFinite> {
+        let found = self.iter().map(|(name, array)| {
+            let count = |is: fn(f32) -> bool| array.values().iter().filter(|&&v| is(v)).count();
+            let (nan, infinite) = (count(f32::is_nan), count(f32::is_infinite));
+            NonFinite { name: name.to_owned(), nan, infinite }
+        });
+        found.filter(|found| found.nan + found.infinite > 0).collect()
+    }
+
+    /// How this differs from the `state_dict` of a model whose tensors have these names and shapes.
+    pub(crate) fn mismatch(&self, expected: &[(String, Vec<usize>)]) -> StateDictMismatch {
+        let expected: BTreeMap<_, _> =
+            expected.iter().map(|(name, shape)| (&**name, shape)).collect();
+        let path = self.origin.as_ref().map_or(NO_FILE.into(), |(path, _)| path.clone());
+        let mut mismatch = StateDictMismatch { path, ..StateDictMismatch::default() };
+        for (&name, &expected) in &expected {
+            match self.get(name).map(Array::shape) {
+                None => mismatch.missing.push(name.into()),
+                Some(got) if got != expected => {
+                    let shapes = (format!("{expected:?}"), format!("{got:?}"));
+                    mismatch.unfit.push((name.into(), shapes.0, shapes.1));
+                }
+                Some(_) => {}
+            }
         }
-        Ok(self)
+        let unexpected = self.names().filter(|name| !expected.contains_key(name));
+        mismatch.unexpected = unexpected.map(String::from).collect();
+        mismatch
     }
 
-    pub(crate) fn take_optimizer(&mut self) -> HashMap<String, Tensor> {
-        let taken = self.tensors.extract_if(.., |(name, _)| name.starts_with(OPTIMIZER));
-        let taken = taken.map(|(name, buffer)| (name[OPTIMIZER.len()..].to_owned(), buffer));
-        let taken = taken.collect();
-        let names = self.tensors.iter().map(|(name, _)| name.clone());
-        self.positions = names.zip(0..).collect();
-        taken
-    }
-
-    /// A checkpoint's weights.
-    fn without_optimizer(mut self) -> StateDict {
-        if self.metadata.contains_key(CHECKSUM) {
-            self.take_optimizer();
-        }
-        self
-    }
-
-    /// The tensors that hold NaN or infinities, and how many.
+    /// The values of all arrays one after the other, in the order of `expected`, which are the names and shapes of a model.
     ///
     /// # Errors
     ///
-    /// [`Error::Torch`] if libtorch cannot count them.
-    pub fn non_finite(&self) -> Result<Vec<NonFinite>> {
-        let count = |of: Tensor| -> Result<usize> {
-            Ok(of.f_sum(Kind::Int64)?.f_int64_value(&[])?.try_into().unwrap_or_default())
-        };
-        let mut found = Vec::new();
-        for (name, tensor) in self.iter() {
-            let (nan, infinite) = (count(tensor.f_isnan()?)?, count(tensor.f_isinf()?)?);
-            if nan + infinite > 0 {
-                found.push(NonFinite { name: name.to_owned(), nan, infinite });
+    /// [`Error::StateDict`] lists what is missing, unexpected and of another shape.
+    #[allow(dead_code, reason = "the way to a network's parameters that needs no libtorch")]
+    pub(crate) fn to_flat(&self, expected: &[(String, Vec<usize>)]) -> Result<Vec<f32>> {
+        let mismatch = self.mismatch(expected);
+        if !mismatch.is_empty() {
+            return Err(Error::StateDict(Box::new(mismatch)));
+        }
+        let arrays = expected.iter().filter_map(|(name, _)| self.get(name));
+        Ok(arrays.flat_map(Array::values).copied().collect())
+    }
+
+    /// The inverse of [`to_flat`](StateDict::to_flat).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] where the shapes take more or fewer values, or two names are the same.
+    #[allow(dead_code, reason = "the way from a network's parameters that needs no libtorch")]
+    pub(crate) fn from_flat(
+        names_and_shapes: &[(String, Vec<usize>)],
+        values: &[f32],
+    ) -> Result<StateDict> {
+        let mut weights = StateDict::new();
+        let mut rest = values;
+        for (name, shape) in names_and_shapes {
+            let (these, after) = rest.split_at(shape.iter().product::<usize>().min(rest.len()));
+            weights.insert(name, Array::new(shape.clone(), these.to_vec())?)?;
+            rest = after;
+        }
+        if !rest.is_empty() {
+            let expected = values.len() - rest.len();
+            return Err(Error::invalid("values", expected.to_string(), values.len().to_string()));
+        }
+        Ok(weights)
+    }
+
+    /// Takes out the arrays whose names begin with `prefix`, and gives them without it.
+    pub(crate) fn take(&mut self, prefix: &str) -> BTreeMap<String, Array> {
+        let mut taken = BTreeMap::new();
+        for (name, array) in mem::take(&mut self.arrays) {
+            match name.strip_prefix(prefix) {
+                Some(name) => drop(taken.insert(name.to_owned(), array)),
+                None => self.arrays.push((name, array)),
             }
         }
-        Ok(found)
+        self.positions = self.arrays.iter().map(|(name, _)| name.clone()).zip(0..).collect();
+        taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Array, Error, StateDict};
+
+    fn expected() -> Vec<(String, Vec<usize>)> {
+        vec![("fc.weight".into(), vec![2, 3]), ("fc.bias".into(), vec![2])]
     }
 
-    /// Adds a tensor, converted to f32.
-    pub(super) fn insert(&mut self, name: impl Into<String>, tensor: Tensor) -> Parsed<()> {
-        let name = name.into();
-        let tensor = dtype::to_f32(&tensor).map_err(|fault| fault.at(&name))?;
-        if self.positions.insert(name.clone(), self.tensors.len()).is_some() {
-            return Err(format!("two tensors are named {name:?}").into());
+    #[test]
+    fn a_flat_slice_and_a_state_dict_give_each_other() {
+        let values: Vec<_> = (0..8_u8).map(f32::from).collect();
+        let weights = StateDict::from_flat(&expected(), &values).unwrap();
+        assert_eq!(weights.get("fc.weight").unwrap().values(), &values[..6]);
+        assert_eq!(weights.to_flat(&expected()).unwrap(), values);
+        // The order is the model's, whatever the file's is.
+        let reversed: Vec<_> = expected().into_iter().rev().collect();
+        assert_eq!(weights.to_flat(&reversed).unwrap(), [&values[6..], &values[..6]].concat());
+        for wrong in [&values[..7], &[0.0; 9]] {
+            assert!(matches!(StateDict::from_flat(&expected(), wrong), Err(Error::Invalid { .. })));
         }
-        self.tensors.push((name, tensor));
-        Ok(())
     }
-}
 
-fn check_floating(variable: &Tensor) -> Result<()> {
-    match variable.f_kind()? {
-        Kind::Half | Kind::BFloat16 | Kind::Float | Kind::Double => Ok(()),
-        other => Err(Error::invalid("variable", "a floating-point type", format!("{other:?}"))),
+    #[test]
+    fn a_state_dict_that_does_not_fit_gives_nothing() {
+        let mut weights = StateDict::new();
+        for name in ["fc.weight", "head.bias"] {
+            weights.insert(name, Array::new(vec![3, 2], vec![0.0; 6]).unwrap()).unwrap();
+        }
+        let message = weights.to_flat(&expected()).unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "(a state_dict in memory) does not fit the model, which is unchanged; missing: fc.bias; \
+             unexpected: head.bias; fc.weight: expected [2, 3], got [3, 2]"
+        );
     }
-}
 
-/// A file's content. What has no length of its own, such as a pipe or `/dev/zero`, is refused.
-fn read_file(path: &Path) -> io::Result<Vec<u8>> {
-    let metadata = fs::metadata(path)?;
-    if !metadata.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    #[test]
+    fn names_differ_and_can_be_taken_out_by_their_prefix() {
+        let number = |value| Array::new(vec![], vec![value]).unwrap();
+        let mut weights = StateDict::new();
+        for (name, value) in [("optimizer.a", 1.0), ("b", 2.0), ("c", 3.0)] {
+            weights.insert(name, number(value)).unwrap();
+        }
+        assert!(matches!(weights.insert("c", number(4.0)), Err(Error::Invalid { .. })));
+        assert_eq!(
+            weights.take("optimizer.").into_iter().collect::<Vec<_>>(),
+            [("a".into(), number(1.0))]
+        );
+        assert_eq!(weights.names().collect::<Vec<_>>(), ["b", "c"]);
+        assert_eq!(weights.get("c"), Some(&number(3.0)));
     }
-    let mut bytes = Vec::new();
-    fs::File::open(path)?.take(metadata.len()).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-/// The elements of a contiguous f32 tensor as little-endian bytes.
-pub(super) fn to_bytes(tensor: &Tensor) -> Parsed<Vec<u8>> {
-    let count = tensor.numel();
-    let mut bytes = vec![0; count * Kind::Float.elt_size_in_bytes()];
-    tensor.f_copy_data_u8(&mut bytes, count)?;
-    Ok(bytes)
 }

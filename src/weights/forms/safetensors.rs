@@ -9,11 +9,10 @@ use safetensors::{Dtype as FileDtype, SafeTensors, tensor::TensorView};
 use serde::de::{Deserializer as _, Error as _, IgnoredAny, MapAccess, Visitor};
 
 use super::{
-    StateDict,
-    dtype::{Dtype, not_floating},
+    super::{Array, StateDict},
+    checksum::{self, BLANK, CHECKSUM},
+    dtype::{Dtype, checked_shape, not_floating},
     fault::{Fault, Parsed},
-    seal::{self, BLANK, CHECKSUM},
-    state_dict::to_bytes,
 };
 
 /// The header's length, in bytes.
@@ -33,16 +32,16 @@ pub(super) fn read(bytes: &[u8]) -> Parsed<StateDict> {
     let mut weights = StateDict::default();
     for name in header.offset_keys() {
         let view = file.tensor(&name)?;
-        weights.insert(&*name, tensor(&view).map_err(|fault| fault.at(&name))?)?;
+        weights.insert(&*name, array(&view).map_err(|fault| fault.at(&name))?)?;
     }
     weights.metadata.extend(header.metadata().clone().unwrap_or_default());
     if let Some(checksum) = weights.metadata.get(CHECKSUM) {
-        seal::check(bytes, checksum)?;
+        checksum::check(bytes, checksum)?;
     }
     Ok(weights)
 }
 
-fn tensor(view: &TensorView<'_>) -> Parsed<tch::Tensor> {
+fn array(view: &TensorView<'_>) -> Parsed<Array> {
     let dtype = match view.dtype() {
         FileDtype::F16 => Dtype::F16,
         FileDtype::BF16 => Dtype::BF16,
@@ -52,22 +51,21 @@ fn tensor(view: &TensorView<'_>) -> Parsed<tch::Tensor> {
     };
     let shape = view.shape().iter().map(|&length| i64::try_from(length));
     let shape: Vec<_> = shape.collect::<Result<_, _>>().map_err(|_| "a dimension overflows")?;
-    dtype.tensor(view.data(), &shape)
+    dtype.array(view.data(), checked_shape(&shape)?)
 }
 
 pub(super) fn write(weights: &StateDict) -> Parsed<Vec<u8>> {
     let mut tensors = Vec::with_capacity(weights.len());
-    for (name, tensor) in weights.iter() {
-        let shape: Vec<_> = tensor.size().into_iter().map(|length| length as usize).collect();
-        tensors.push((name, shape, to_bytes(tensor)?));
-    }
-    let mut views = Vec::with_capacity(tensors.len());
-    for (name, shape, bytes) in &tensors {
-        if *name == METADATA {
+    for (name, array) in weights.iter() {
+        if name == METADATA {
             return Err(format!("{name}, which safetensors keeps for itself").into());
         }
-        views.push((*name, TensorView::new(FileDtype::F32, shape.clone(), bytes)?));
+        tensors.push((name, array.shape(), array.to_bytes()));
     }
+    let views = tensors.iter().map(|(name, shape, bytes)| {
+        Ok((*name, TensorView::new(FileDtype::F32, shape.to_vec(), bytes)?))
+    });
+    let views: Vec<_> = views.collect::<Parsed<_>>()?;
     let mut metadata = weights.metadata.clone();
     if let Some(checksum) = metadata.get_mut(CHECKSUM) {
         BLANK.clone_into(checksum);
@@ -75,7 +73,7 @@ pub(super) fn write(weights: &StateDict) -> Parsed<Vec<u8>> {
     let metadata = (!metadata.is_empty()).then(|| metadata.into_iter().collect());
     let mut file = safetensors::serialize(views, metadata)?;
     if weights.metadata.contains_key(CHECKSUM) {
-        seal::seal(&mut file)?;
+        checksum::put(&mut file)?;
     }
     Ok(file)
 }

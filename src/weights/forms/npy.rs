@@ -1,11 +1,9 @@
 //! `.npy`, one array of a `.npz`: a magic number, a version, a header that is a Python dict, and the elements.
 
-use tch::Tensor;
-
 use super::{
-    dtype::{Dtype, not_floating},
+    super::Array,
+    dtype::{Dtype, checked_shape, not_floating},
     fault::{Fault, Parsed},
-    state_dict::to_bytes,
 };
 
 const MAGIC: &[u8] = b"\x93NUMPY";
@@ -13,7 +11,7 @@ const MAGIC: &[u8] = b"\x93NUMPY";
 /// NumPy's alignment of the elements, in bytes.
 const ALIGNMENT: usize = 64;
 
-pub(super) fn read(bytes: &[u8]) -> Parsed<Tensor> {
+pub(super) fn read(bytes: &[u8]) -> Parsed<Array> {
     let rest = bytes.strip_prefix(MAGIC).ok_or("it does not begin with \\x93NUMPY")?;
     let (header, elements) = match rest {
         [1, 0, low, high, rest @ ..] => split(rest, u16::from_le_bytes([*low, *high]).into())?,
@@ -39,7 +37,7 @@ pub(super) fn array(
     fortran_order: bool,
     shape: &[i64],
     elements: &[u8],
-) -> Parsed<Tensor> {
+) -> Parsed<Array> {
     let dtype = match descr {
         "<f2" => Dtype::F16,
         "<f4" => Dtype::F32,
@@ -49,17 +47,16 @@ pub(super) fn array(
         }
         _ => return Err(not_floating(descr)),
     };
+    let mut shape = checked_shape(shape)?;
     if fortran_order {
-        let reversed: Vec<_> = shape.iter().rev().copied().collect();
-        let axes: Vec<_> = (0..shape.len() as i64).rev().collect();
-        Ok(dtype.tensor(elements, &reversed)?.f_permute(&axes[..])?)
-    } else {
-        dtype.tensor(elements, shape)
+        shape.reverse();
+        return Ok(dtype.array(elements, shape)?.transposed());
     }
+    dtype.array(elements, shape)
 }
 
-pub(super) fn write(tensor: &Tensor) -> Parsed<Vec<u8>> {
-    let shape: String = tensor.size().iter().map(|length| format!("{length}, ")).collect();
+pub(super) fn write(array: &Array) -> Parsed<Vec<u8>> {
+    let shape: String = array.shape().iter().map(|length| format!("{length}, ")).collect();
     let mut header =
         format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}", shape.trim_end());
     let fixed = MAGIC.len() + 4;
@@ -72,7 +69,7 @@ pub(super) fn write(tensor: &Tensor) -> Parsed<Vec<u8>> {
     bytes.extend([1, 0]);
     bytes.extend(length.to_le_bytes());
     bytes.extend(header.as_bytes());
-    bytes.extend(to_bytes(tensor)?);
+    bytes.extend(array.to_bytes());
     Ok(bytes)
 }
 

@@ -1,12 +1,13 @@
 use std::fmt;
 
-/// Why bytes cannot be read: the `reason` of an [`Error::Malformed`](crate::Error::Malformed) whose path and form are
-/// known only further up.
+use crate::Error;
+
+/// Why bytes cannot be read: the `reason` of an [`Error::Malformed`] whose path and form are known only further up.
 #[derive(Debug)]
-pub(super) struct Fault(pub(super) String);
+pub(in crate::weights) struct Fault(pub(in crate::weights) String);
 
 /// What a reader of untrusted bytes returns.
-pub(super) type Parsed<T> = std::result::Result<T, Fault>;
+pub(in crate::weights) type Parsed<T> = std::result::Result<T, Fault>;
 
 impl Fault {
     /// The same fault, with the place where it was found put before it.
@@ -27,10 +28,9 @@ impl From<String> for Fault {
     }
 }
 
-impl From<tch::TchError> for Fault {
-    fn from(error: tch::TchError) -> Fault {
-        // libtorch's messages carry a C++ backtrace after the first line.
-        Fault(error.to_string().lines().next().unwrap_or_default().to_owned())
+impl From<Error> for Fault {
+    fn from(error: Error) -> Fault {
+        Fault(error.to_string())
     }
 }
 

@@ -1,7 +1,7 @@
 //! `.npz`, as `numpy.savez` and `numpy.savez_compressed` write it: a zip of one `.npy` for each array.
 
 use super::{
-    StateDict,
+    super::StateDict,
     archive::{Archive, ArchiveWriter},
     fault::{Fault, Parsed},
     npy,
@@ -25,8 +25,8 @@ pub(super) fn read(bytes: &[u8]) -> Parsed<StateDict> {
 
 pub(super) fn write(weights: &StateDict) -> Parsed<Vec<u8>> {
     let mut archive = ArchiveWriter::new();
-    for (name, tensor) in weights.iter() {
-        archive.add(&format!("{name}{SUFFIX}"), &npy::write(tensor)?, 1)?;
+    for (name, array) in weights.iter() {
+        archive.add(&format!("{name}{SUFFIX}"), &npy::write(array)?, 1)?;
     }
     archive.finish()
 }

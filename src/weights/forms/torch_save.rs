@@ -6,17 +6,20 @@
 //!
 //! In both a tensor is a view of its storage: an offset, a shape and strides. Several may share one.
 
-use std::collections::{HashMap, HashSet, hash_map::Entry};
-
-use tch::Tensor;
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet, hash_map::Entry},
+};
 
 use super::{
-    StateDict,
+    super::{
+        Array, StateDict,
+        array::{positions, row_major},
+    },
     archive::{Archive, ArchiveWriter},
-    dtype::{Dtype, element_count, not_floating},
+    dtype::{Dtype, checked_shape, not_floating},
     fault::{Fault, Parsed},
     pickle::{Global, Node, Object, Pickle, Pickler, find_state_dict},
-    state_dict::to_bytes,
 };
 
 const ORDERED_DICT: Global<'static> = ("collections", "OrderedDict");
@@ -99,7 +102,7 @@ fn read_zip(bytes: &[u8]) -> Parsed<StateDict> {
     state_dict(&pickle, bytes.len(), |storage| {
         let name = format!("{prefix}{}", storage.key);
         match archive.size(&name) {
-            Some(size) if size == storage.size()? as u64 => storage.tensor(&archive.read(&name)?),
+            Some(size) if size == storage.size()? as u64 => archive.read(&name),
             Some(size) => Err(format!("{name} is {size} bytes, not {}", storage.size()?).into()),
             None => Err(format!("there is no {name}").into()),
         }
@@ -166,7 +169,7 @@ fn read_legacy(bytes: &[u8]) -> Parsed<StateDict> {
         return Err(format!("{} bytes after the last storage", rest.len()).into());
     }
     state_dict(&object, bytes.len(), |id| match storages.get(id.key) {
-        Some(bytes) => id.tensor(bytes),
+        Some(&bytes) => Ok(Cow::Borrowed(bytes)),
         None => Err(format!("there is no storage {}", id.key).into()),
     })
 }
@@ -193,27 +196,32 @@ fn whole_pickle(bytes: &[u8]) -> Parsed<Pickle<'_>> {
 fn state_dict<'a>(
     pickle: &Pickle<'a>,
     file_length: usize,
-    storage: impl Fn(StorageId<'a>) -> Parsed<Tensor>,
+    storage: impl Fn(StorageId<'a>) -> Parsed<Cow<'a, [u8]>>,
 ) -> Parsed<StateDict> {
     let entries = find_state_dict(pickle.root(), |node| View::parse(node).is_some(), "")?;
     let mut left = file_length.saturating_mul(EXPANDED_PER_BYTE);
-    let mut storages: HashMap<(&str, i64, Dtype), Tensor> = HashMap::new();
+    let mut storages: HashMap<(&str, i64, Dtype), Cow<'a, [u8]>> = HashMap::new();
     let mut weights = StateDict::default();
     for (name, node) in unprefixed(entries) {
         let view = View::parse(node).ok_or("not a tensor")?.map_err(|fault| fault.at(name))?;
-        let bytes = element_count(&view.size)?.saturating_mul(Dtype::F32.size());
+        let bytes = view.shape.iter().product::<usize>().saturating_mul(Dtype::F32.size());
         left = left.checked_sub(bytes).ok_or_else(|| {
             Fault(format!("{name}: the tensors come to {EXPANDED_PER_BYTE} times the file"))
         })?;
-        let StorageId { key, count, .. } = view.storage;
-        let dtype = view.storage.dtype().map_err(|fault| fault.at(name))?;
-        let tensor = match storages.entry((key, count, dtype)) {
-            Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => {
-                entry.insert(storage(view.storage).map_err(|fault| fault.at(name))?)
-            }
+        let mut array = || {
+            let StorageId { key, count, .. } = view.storage;
+            let dtype = view.storage.dtype()?;
+            let bytes = match storages.entry((key, count, dtype)) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => {
+                    let bytes = storage(view.storage)?;
+                    dtype.check_length(&bytes, &checked_shape(&[count])?)?;
+                    entry.insert(bytes)
+                }
+            };
+            view.array(dtype, bytes)
         };
-        weights.insert(name, view.of(tensor).map_err(|fault| fault.at(name))?)?;
+        weights.insert(name, array().map_err(|fault| fault.at(name))?)?;
     }
     Ok(weights)
 }
@@ -288,18 +296,14 @@ impl<'a> StorageId<'a> {
             count.zip(self.element_size().ok()).and_then(|(count, size)| count.checked_mul(size));
         size.ok_or_else(|| Fault(format!("a storage of {} elements of {}", self.count, self.class)))
     }
-
-    fn tensor(&self, bytes: &[u8]) -> Parsed<Tensor> {
-        self.dtype()?.tensor(bytes, &[self.count])
-    }
 }
 
 /// What a tensor is: where in a storage, and how its elements lie there.
 struct View<'a> {
     storage: StorageId<'a>,
     offset: i64,
-    size: Vec<i64>,
-    stride: Vec<i64>,
+    shape: Vec<usize>,
+    strides: Vec<i64>,
 }
 
 impl<'a> View<'a> {
@@ -323,43 +327,46 @@ impl<'a> View<'a> {
     fn of_arguments(
         storage: Node<'_, 'a>,
         offset: Node<'_, 'a>,
-        size: Node<'_, 'a>,
-        stride: Node<'_, 'a>,
+        shape: Node<'_, 'a>,
+        strides: Node<'_, 'a>,
     ) -> Parsed<View<'a>> {
         let storage = storage.persistent_id().ok_or("a tensor without a storage")?;
-        match (offset.int(), size.ints(), stride.ints()) {
-            (Some(offset), Some(size), Some(stride)) if size.len() == stride.len() => {
-                Ok(View { storage: StorageId::parse(storage)?, offset, size, stride })
+        match (offset.int(), shape.ints(), strides.ints()) {
+            (Some(offset), Some(shape), Some(strides)) if shape.len() == strides.len() => {
+                let shape = checked_shape(&shape)?;
+                Ok(View { storage: StorageId::parse(storage)?, offset, shape, strides })
             }
             _ => Err("a tensor's offset, shape and strides are not integers, or not of one length"
                 .into()),
         }
     }
 
-    /// The elements that the view is of.
-    fn of(&self, storage: &Tensor) -> Parsed<Tensor> {
-        // One behind the last element that the view touches; an empty one touches none, but must not begin outside.
-        let end = match element_count(&self.size)? {
-            0 => Some(self.offset),
-            _ => self.size.iter().zip(&self.stride).try_fold(
-                self.offset.saturating_add(1),
-                |end, axis| {
-                    let (size, stride) = axis;
-                    (*stride >= 0)
-                        .then(|| end.checked_add(size.checked_sub(1)?.checked_mul(*stride)?))?
-                },
-            ),
-        };
-        match end {
-            Some(end) if self.offset >= 0 && end <= self.storage.count => {
-                Ok(storage.f_as_strided(&self.size[..], &self.stride[..], self.offset)?)
-            }
-            _ => Err(format!(
+    /// The view's elements in its storage's `bytes`.
+    fn array(&self, dtype: Dtype, bytes: &[u8]) -> Parsed<Array> {
+        let (offset, strides) = self.inside().ok_or_else(|| {
+            Fault(format!(
                 "offset {}, shape {:?} and strides {:?} reach outside a storage of {} elements",
-                self.offset, self.size, self.stride, self.storage.count
-            )
-            .into()),
+                self.offset, self.shape, self.strides, self.storage.count
+            ))
+        })?;
+        let values = dtype.values(bytes, positions(offset, &self.shape, &strides))?;
+        Ok(Array::new(self.shape.clone(), values)?)
+    }
+
+    /// The offset and the strides, where every element lies inside the storage.
+    fn inside(&self) -> Option<(usize, Vec<usize>)> {
+        let offset = usize::try_from(self.offset).ok()?;
+        let strides = self.strides.iter().map(|&stride| usize::try_from(stride).ok());
+        let strides: Vec<_> = strides.collect::<Option<_>>()?;
+        // One behind the last element that the view touches; an empty one touches none, but must not begin outside.
+        let mut end = offset;
+        if !self.shape.contains(&0) {
+            end = end.checked_add(1)?;
+            for (length, stride) in self.shape.iter().zip(&strides) {
+                end = end.checked_add((length - 1).checked_mul(*stride)?)?;
+            }
         }
+        (end <= usize::try_from(self.storage.count).ok()?).then_some((offset, strides))
     }
 }
 
@@ -373,49 +380,36 @@ pub(super) fn write(weights: &StateDict) -> Parsed<Vec<u8>> {
     let mut pickler = Pickler::protocol_2();
     pickler.call(ORDERED_DICT.0, ORDERED_DICT.1, |_| {});
     pickler.set_items(|pickler| {
-        for (key, (name, tensor)) in weights.iter().enumerate() {
+        for (key, (name, array)) in weights.iter().enumerate() {
             pickler.text(name);
-            pickle_tensor(pickler, &key.to_string(), tensor);
+            pickle_tensor(pickler, &key.to_string(), array);
         }
     });
 
     let mut archive = ArchiveWriter::new();
     archive.add(&format!("{FOLDER}/data.pkl"), &pickler.finish(), ALIGNMENT)?;
     archive.add(&format!("{FOLDER}/byteorder"), b"little", ALIGNMENT)?;
-    for (key, (_, tensor)) in weights.iter().enumerate() {
-        archive.add(&format!("{FOLDER}/data/{key}"), &to_bytes(tensor)?, ALIGNMENT)?;
+    for (key, (_, array)) in weights.iter().enumerate() {
+        archive.add(&format!("{FOLDER}/data/{key}"), &array.to_bytes(), ALIGNMENT)?;
     }
     archive.add(&format!("{FOLDER}/version"), b"3\n", ALIGNMENT)?;
     archive.finish()
 }
 
-fn pickle_tensor(pickler: &mut Pickler, key: &str, tensor: &Tensor) {
-    let size = tensor.size();
+fn pickle_tensor(pickler: &mut Pickler, key: &str, array: &Array) {
     pickler.call(TENSOR.0, TENSOR.1, |pickler| {
         pickler.persistent(|pickler| {
             pickler.text("storage");
             pickler.global("torch", "FloatStorage");
             pickler.text(key);
             pickler.text("cpu");
-            pickler.int(size.iter().product());
+            pickler.int(array.values().len() as i64);
         });
         pickler.int(0);
-        pickler.ints(&size);
-        pickler.ints(&row_major(&size));
+        pickler.ints(array.shape());
+        pickler.ints(&row_major(array.shape()));
         // Whether it wants a gradient, and its hooks.
         pickler.bool(false);
         pickler.call(ORDERED_DICT.0, ORDERED_DICT.1, |_| {});
     });
-}
-
-/// The strides of a contiguous tensor.
-fn row_major(size: &[i64]) -> Vec<i64> {
-    let mut strides = Vec::with_capacity(size.len());
-    let mut stride = 1;
-    for &length in size.iter().rev() {
-        strides.push(stride);
-        stride *= length.max(1);
-    }
-    strides.reverse();
-    strides
 }

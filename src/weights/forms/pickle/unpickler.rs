@@ -27,6 +27,7 @@ const MAX_GLOBAL: usize = 128;
 pub(super) fn read<'a>(bytes: &'a [u8], allowed: &[Global<'_>]) -> Parsed<Pickle<'a>> {
     let mut unpickler = Unpickler {
         bytes,
+        allowed,
         position: 0,
         frame_end: 0,
         objects: Vec::new(),
@@ -38,7 +39,7 @@ pub(super) fn read<'a>(bytes: &'a [u8], allowed: &[Global<'_>]) -> Parsed<Pickle
         let start = unpickler.position;
         let place = |fault: Fault| fault.at(format_args!("pickle, byte {start}"));
         let frame_end = unpickler.frame_end;
-        let done = unpickler.step(allowed).map_err(place)?;
+        let done = unpickler.step().map_err(place)?;
         if start < frame_end && unpickler.position > frame_end {
             return Err(place("an instruction reaches beyond its frame".into()));
         }
@@ -48,8 +49,10 @@ pub(super) fn read<'a>(bytes: &'a [u8], allowed: &[Global<'_>]) -> Parsed<Pickle
     }
 }
 
-struct Unpickler<'a> {
+struct Unpickler<'a, 'l> {
     bytes: &'a [u8],
+    /// The globals that may be named.
+    allowed: &'l [Global<'l>],
     position: usize,
     /// Where the frame that `position` is in ends; at or before `position` outside of frames.
     frame_end: usize,
@@ -60,83 +63,70 @@ struct Unpickler<'a> {
     memo: HashMap<usize, Id>,
 }
 
-impl<'a> Unpickler<'a> {
+impl<'a> Unpickler<'a, '_> {
     /// Carries out one instruction. `Some` with the root object after the last.
-    fn step(&mut self, allowed: &[Global<'_>]) -> Parsed<Option<Id>> {
+    fn step(&mut self) -> Parsed<Option<Id>> {
         let first = self.position == 0;
         let instruction = self.u8()?;
         if first && instruction != op::PROTO {
             return Err("a pickle of protocol 2 to 4 begins with 80".into());
         }
         match instruction {
-            op::PROTO => {
-                let protocol = self.u8()?;
-                if !first || !PROTOCOLS.contains(&protocol) {
+            op::PROTO => self.protocol(first)?,
+            op::FRAME => self.frame()?,
+            op::STOP => return self.stop().map(Some),
+            _ => {
+                let known = self.value(instruction)?
+                    || self.container(instruction)?
+                    || self.memo(instruction)?
+                    || self.global_or_call(instruction)?;
+                if !known {
                     return Err(format!(
-                        "protocol {protocol}; known are 2 to 4, once, at the start"
+                        "instruction {instruction:#04x} has no place in a file of weights"
                     )
                     .into());
                 }
             }
-            op::FRAME => self.frame()?,
-            op::STOP => {
-                let root = self.pop()?;
-                if !self.stack.is_empty() || !self.marks.is_empty() {
-                    return Err("the pickle stops with objects left over".into());
-                }
-                if self.position < self.frame_end {
-                    return Err("the pickle stops inside a frame".into());
-                }
-                return Ok(Some(root));
-            }
+        }
+        Ok(None)
+    }
 
-            op::NONE => self.push(Object::None)?,
-            op::NEWTRUE => self.push(Object::Bool(true))?,
-            op::NEWFALSE => self.push(Object::Bool(false))?,
-            op::BININT => {
-                let value = i32::from_le_bytes(self.array()?);
-                self.push(Object::Int(value.into()))?;
-            }
-            op::BININT1 => {
-                let value = self.u8()?;
-                self.push(Object::Int(value.into()))?;
-            }
-            op::BININT2 => {
-                let value = u16::from_le_bytes(self.array()?);
-                self.push(Object::Int(value.into()))?;
-            }
+    /// Pushes the object that holds no other and that the instruction makes, if it makes one.
+    fn value(&mut self, instruction: u8) -> Parsed<bool> {
+        let object = match instruction {
+            op::NONE => Object::None,
+            op::NEWTRUE => Object::Bool(true),
+            op::NEWFALSE => Object::Bool(false),
+            op::BININT => Object::Int(i32::from_le_bytes(self.array()?).into()),
+            op::BININT1 => Object::Int(self.u8()?.into()),
+            op::BININT2 => Object::Int(u16::from_le_bytes(self.array()?).into()),
             op::LONG1 => {
                 let length = self.u8()?;
-                let bytes = self.take(length.into())?;
-                self.push(long(bytes))?;
+                long(self.take(length.into())?)
             }
-            op::BINFLOAT => {
-                let value = f64::from_be_bytes(self.array()?);
-                self.push(Object::Float(value))?;
-            }
+            op::BINFLOAT => Object::Float(f64::from_be_bytes(self.array()?)),
             op::SHORT_BINUNICODE | op::BINUNICODE | op::BINUNICODE8 => {
                 let bytes = self.counted(instruction)?;
-                let text = str::from_utf8(bytes).map_err(|_| "a string is not UTF-8")?;
-                self.push(Object::Str(text))?;
+                Object::Str(str::from_utf8(bytes).map_err(|_| "a string is not UTF-8")?)
             }
             op::SHORT_BINBYTES
             | op::BINBYTES
             | op::BINBYTES8
             | op::SHORT_BINSTRING
-            | op::BINSTRING => {
-                let bytes = self.counted(instruction)?;
-                self.push(Object::Bytes(bytes))?;
-            }
+            | op::BINSTRING => Object::Bytes(self.counted(instruction)?),
+            op::EMPTY_TUPLE => Object::Tuple(Vec::new()),
+            op::EMPTY_LIST => Object::List(Vec::new()),
+            op::EMPTY_DICT => Object::Dict(Vec::new()),
+            _ => return Ok(false),
+        };
+        self.push(object)?;
+        Ok(true)
+    }
 
-            op::MARK => {
-                if self.marks.len() == MAX_NESTING {
-                    return Err(
-                        format!("more than {MAX_NESTING} containers inside each other").into()
-                    );
-                }
-                self.marks.push(self.stack.len());
-            }
-            op::EMPTY_TUPLE => self.push(Object::Tuple(Vec::new()))?,
+    /// Makes and fills tuples, lists and dicts; `false` where the instruction is for something else.
+    fn container(&mut self, instruction: u8) -> Parsed<bool> {
+        match instruction {
+            op::MARK => self.mark()?,
             op::TUPLE1 => self.tuple(1)?,
             op::TUPLE2 => self.tuple(2)?,
             op::TUPLE3 => self.tuple(3)?,
@@ -144,7 +134,6 @@ impl<'a> Unpickler<'a> {
                 let items = self.pop_to_mark()?;
                 self.push(Object::Tuple(items))?;
             }
-            op::EMPTY_LIST => self.push(Object::List(Vec::new()))?,
             op::APPEND => {
                 let item = self.pop()?;
                 self.append(vec![item])?;
@@ -153,7 +142,6 @@ impl<'a> Unpickler<'a> {
                 let items = self.pop_to_mark()?;
                 self.append(items)?;
             }
-            op::EMPTY_DICT => self.push(Object::Dict(Vec::new()))?,
             op::SETITEM => {
                 let (value, key) = (self.pop()?, self.pop()?);
                 self.set_items(&[key, value])?;
@@ -162,34 +150,38 @@ impl<'a> Unpickler<'a> {
                 let items = self.pop_to_mark()?;
                 self.set_items(&items)?;
             }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
 
-            op::BINPUT => {
-                let number = self.u8()?;
-                self.remember(number.into())?;
-            }
-            op::LONG_BINPUT => {
-                let number = u32::from_le_bytes(self.array()?);
-                self.remember(number as usize)?;
-            }
-            op::MEMOIZE => self.remember(self.memo.len())?,
-            op::BINGET => {
-                let number = self.u8()?;
-                self.recall(number.into())?;
-            }
-            op::LONG_BINGET => {
-                let number = u32::from_le_bytes(self.array()?);
-                self.recall(number as usize)?;
-            }
+    /// Remembers an object under a number, or pushes it again; `false` where the instruction is for something else.
+    fn memo(&mut self, instruction: u8) -> Parsed<bool> {
+        let number = match instruction {
+            op::BINPUT | op::BINGET => self.u8()?.into(),
+            op::LONG_BINPUT | op::LONG_BINGET => u32::from_le_bytes(self.array()?) as usize,
+            op::MEMOIZE => self.memo.len(),
+            _ => return Ok(false),
+        };
+        match instruction {
+            op::BINGET | op::LONG_BINGET => self.recall(number)?,
+            _ => self.remember(number)?,
+        }
+        Ok(true)
+    }
 
+    /// Names a global, records a call and sets its state; `false` where the instruction is for something else.
+    fn global_or_call(&mut self, instruction: u8) -> Parsed<bool> {
+        match instruction {
             op::GLOBAL => {
                 let (module, name) = (self.line()?, self.line()?);
-                self.global(module, name, allowed)?;
+                self.global(module, name)?;
             }
             op::STACK_GLOBAL => {
                 let (name, module) = (self.pop()?, self.pop()?);
                 match (self.objects.get(module), self.objects.get(name)) {
                     (Some(&Object::Str(module)), Some(&Object::Str(name))) => {
-                        self.global(module, name, allowed)?;
+                        self.global(module, name)?;
                     }
                     _ => return Err("a global's module and name are not strings".into()),
                 }
@@ -206,14 +198,29 @@ impl<'a> Unpickler<'a> {
                 let id = self.pop()?;
                 self.push(Object::Persistent(id))?;
             }
-            _ => {
-                return Err(format!(
-                    "instruction {instruction:#04x} has no place in a file of weights"
-                )
-                .into());
-            }
+            _ => return Ok(false),
         }
-        Ok(None)
+        Ok(true)
+    }
+
+    fn protocol(&mut self, first: bool) -> Parsed<()> {
+        let protocol = self.u8()?;
+        if !first || !PROTOCOLS.contains(&protocol) {
+            return Err(format!("protocol {protocol}; known are 2 to 4, once, at the start").into());
+        }
+        Ok(())
+    }
+
+    /// The root object, which is all that may be left.
+    fn stop(&mut self) -> Parsed<Id> {
+        let root = self.pop()?;
+        if !self.stack.is_empty() || !self.marks.is_empty() {
+            return Err("the pickle stops with objects left over".into());
+        }
+        if self.position < self.frame_end {
+            return Err("the pickle stops inside a frame".into());
+        }
+        Ok(root)
     }
 
     /// The next `length` bytes.
@@ -293,6 +300,14 @@ impl<'a> Unpickler<'a> {
         self.stack.pop().ok_or_else(|| "the stack is empty".into())
     }
 
+    fn mark(&mut self) -> Parsed<()> {
+        if self.marks.len() == MAX_NESTING {
+            return Err(format!("more than {MAX_NESTING} containers inside each other").into());
+        }
+        self.marks.push(self.stack.len());
+        Ok(())
+    }
+
     fn pop_to_mark(&mut self) -> Parsed<Vec<Id>> {
         let mark = self.marks.pop().ok_or("no container is open")?;
         Ok(self.stack.split_off(mark.min(self.stack.len())))
@@ -359,8 +374,8 @@ impl<'a> Unpickler<'a> {
         Ok(())
     }
 
-    fn global(&mut self, module: &'a str, name: &'a str, allowed: &[Global<'_>]) -> Parsed<()> {
-        if !allowed.contains(&(module, name)) {
+    fn global(&mut self, module: &'a str, name: &'a str) -> Parsed<()> {
+        if !self.allowed.contains(&(module, name)) {
             let (module, name) = (shorten(module), shorten(name));
             return Err(
                 format!("it asks for {module}.{name}, which no file of weights needs").into()

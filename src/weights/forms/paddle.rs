@@ -10,14 +10,11 @@
 
 use std::borrow::Cow;
 
-use tch::Tensor;
-
 use super::{
-    StateDict,
+    super::{Array, StateDict},
     fault::{Fault, Parsed},
     npy,
     pickle::{Global, Node, Object, Pickle, Pickler, find_state_dict},
-    state_dict::to_bytes,
 };
 
 /// The key under which Paddle keeps its own names of the parameters.
@@ -59,38 +56,38 @@ pub(super) fn read(bytes: &[u8]) -> Parsed<StateDict> {
         more => return Err(format!("{more} bytes after the pickle").into()),
     }
     let mut weights = StateDict::default();
-    for (name, node) in find_state_dict(pickle.root(), |node| array(node).is_some(), NAMES)? {
+    for (name, node) in find_state_dict(pickle.root(), |node| state(node).is_some(), NAMES)? {
         if name == SLICES {
             return Err("parameters of more than 1 GiB, in slices, are not read".into());
         }
-        let array = array(node).ok_or("not an array")?;
-        let tensor = tensor(array).map_err(|fault| fault.at(name))?;
-        weights.insert(name, transposed(name, tensor)?)?;
+        let state = state(node).ok_or("not an array")?;
+        let array = array(state).map_err(|fault| fault.at(name))?;
+        weights.insert(name, converted(name, &array))?;
     }
     Ok(weights)
 }
 
 /// The state of the array that `node` is, by itself or in a tuple with its name.
-fn array<'p, 'a>(node: Node<'p, 'a>) -> Option<Node<'p, 'a>> {
+fn state<'p, 'a>(node: Node<'p, 'a>) -> Option<Node<'p, 'a>> {
     let (function, arguments, state) = node.call()?;
     if TUPLE.contains(&function) {
         // The call's one argument is the tuple.
         let [pair] = arguments.as_slice() else { return None };
         return match pair.items()?.as_slice() {
-            [name, array] if name.text().is_some() => bare_array(*array),
+            [name, array] if name.text().is_some() => bare_state(*array),
             _ => None,
         };
     }
     if RECONSTRUCT.contains(&function) { state } else { None }
 }
 
-fn bare_array<'p, 'a>(node: Node<'p, 'a>) -> Option<Node<'p, 'a>> {
+fn bare_state<'p, 'a>(node: Node<'p, 'a>) -> Option<Node<'p, 'a>> {
     let (function, _, state) = node.call()?;
     state.filter(|_| RECONSTRUCT.contains(&function))
 }
 
 /// An array from its state: version, shape, dtype, order, elements.
-fn tensor(state: Node<'_, '_>) -> Parsed<Tensor> {
+fn array(state: Node<'_, '_>) -> Parsed<Array> {
     let items = state.items().unwrap_or_default();
     let [version, shape, dtype, fortran_order, elements] = items.as_slice() else {
         return Err("an array's state is not a tuple of five".into());
@@ -139,33 +136,32 @@ fn bytes<'a>(node: Node<'_, 'a>) -> Option<Cow<'a, [u8]>> {
     }
 }
 
-/// `tensor` as the other framework keeps it.
-fn transposed(name: &str, tensor: Tensor) -> Parsed<Tensor> {
-    let is_linear = tensor.dim() == 2 && name.ends_with(".weight");
-    Ok(if is_linear { tensor.f_tr()?.f_contiguous()? } else { tensor })
+/// `array` as the other framework keeps it.
+fn converted(name: &str, array: &Array) -> Array {
+    let is_linear = array.shape().len() == 2 && name.ends_with(".weight");
+    if is_linear { array.transposed() } else { array.clone() }
 }
 
 pub(super) fn write(weights: &StateDict) -> Parsed<Vec<u8>> {
     let mut arrays = Vec::with_capacity(weights.len());
-    for (name, tensor) in weights.iter() {
+    for (name, array) in weights.iter() {
         if name == NAMES || name == SLICES {
             return Err(Fault(format!("{name}, which Paddle keeps for itself")));
         }
-        let tensor = transposed(name, tensor.shallow_clone())?;
-        arrays.push((name, tensor.size(), to_bytes(&tensor)?));
+        arrays.push((name, converted(name, array)));
     }
 
     let mut pickler = Pickler::protocol_4();
     pickler.empty_dict();
     pickler.set_items(|pickler| {
-        for (name, shape, elements) in &arrays {
+        for (name, array) in &arrays {
             pickler.text(name);
-            pickle_array(pickler, shape, elements);
+            pickle_array(pickler, array);
         }
         pickler.text(NAMES);
         pickler.empty_dict();
         pickler.set_items(|pickler| {
-            for (name, ..) in &arrays {
+            for (name, _) in &arrays {
                 pickler.text(name);
                 pickler.text(name);
             }
@@ -174,7 +170,7 @@ pub(super) fn write(weights: &StateDict) -> Parsed<Vec<u8>> {
     Ok(pickler.finish())
 }
 
-fn pickle_array(pickler: &mut Pickler, shape: &[i64], elements: &[u8]) {
+fn pickle_array(pickler: &mut Pickler, array: &Array) {
     // NumPy 2 knows NumPy 1's name, too.
     pickler.call(RECONSTRUCT[0].0, RECONSTRUCT[0].1, |pickler| {
         pickler.global(NDARRAY.0, NDARRAY.1);
@@ -183,7 +179,7 @@ fn pickle_array(pickler: &mut Pickler, shape: &[i64], elements: &[u8]) {
     });
     pickler.build(|pickler| {
         pickler.int(1);
-        pickler.ints(shape);
+        pickler.ints(array.shape());
         pickler.call(DTYPE.0, DTYPE.1, |pickler| {
             pickler.text("f4");
             pickler.bool(false);
@@ -197,6 +193,6 @@ fn pickle_array(pickler: &mut Pickler, shape: &[i64], elements: &[u8]) {
             [-1, -1, 0].into_iter().for_each(|value| pickler.int(value));
         });
         pickler.bool(false);
-        pickler.bytes(elements);
+        pickler.bytes(&array.to_bytes());
     });
 }

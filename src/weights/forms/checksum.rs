@@ -15,7 +15,7 @@ pub(crate) const CHECKSUM: &str = "lenet.sha256";
 pub(super) const BLANK: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// Puts the checksum in the place of [`BLANK`], in a file that has it as the value of [`CHECKSUM`].
-pub(super) fn seal(file: &mut [u8]) -> Parsed<()> {
+pub(super) fn put(file: &mut [u8]) -> Parsed<()> {
     let place = place(file, BLANK)?;
     let checksum = checksum(file, &place);
     file[place].copy_from_slice(checksum.as_bytes());

@@ -74,8 +74,8 @@ impl Pickler {
         self.out.push(op::TUPLE);
     }
 
-    pub(crate) fn ints(&mut self, values: &[i64]) {
-        self.tuple(|pickler| values.iter().for_each(|&value| pickler.int(value)));
+    pub(crate) fn ints(&mut self, values: &[usize]) {
+        self.tuple(|pickler| values.iter().for_each(|&value| pickler.int(value as i64)));
     }
 
     pub(crate) fn empty_dict(&mut self) {

@@ -4,10 +4,9 @@
 //! those of `onnx/onnx.proto`.
 
 use super::{
-    StateDict,
+    super::StateDict,
+    checksum::CHECKSUM,
     fault::{Fault, Parsed},
-    seal::CHECKSUM,
-    state_dict::to_bytes,
 };
 use crate::protobuf::Message;
 
@@ -45,18 +44,18 @@ const LAYERS: [(&str, Layer); 14] = [
 #[derive(Clone, Copy)]
 enum Layer {
     /// `[out, in]` channels, 5×5.
-    Conv([i64; 2]),
+    Conv([usize; 2]),
     /// Channels.
-    DownSample(i64),
+    DownSample(usize),
     /// `[out, in]` features.
-    Linear([i64; 2]),
+    Linear([usize; 2]),
     Tanh,
     Flatten,
 }
 
 impl Layer {
     /// What the layer's tensors are called after its name, and their shapes.
-    fn parameters(self) -> Vec<(&'static str, Vec<i64>)> {
+    fn parameters(self) -> Vec<(&'static str, Vec<usize>)> {
         match self {
             Layer::Conv([out, input]) => {
                 vec![("weight", vec![out, input, 5, 5]), ("bias", vec![out])]
@@ -99,7 +98,7 @@ impl Layer {
 
     /// The shape that a tensor has in the file: ONNX broadcasts from the last axis, so that a value for each channel needs
     /// two more.
-    fn stored(self, shape: &[i64]) -> Vec<i64> {
+    fn stored(self, shape: &[usize]) -> Vec<usize> {
         match self {
             Layer::DownSample(channels) => vec![channels, 1, 1],
             _ => shape.to_vec(),
@@ -141,13 +140,13 @@ fn graph(weights: &StateDict) -> Parsed<Message> {
         input = output;
         for (part, shape) in layer.parameters() {
             let name = format!("{name}.{part}");
-            if let Some(tensor) = weights.get(&name) {
-                initializers.push(initializer(&name, &layer.stored(&shape), &to_bytes(tensor)?));
+            if let Some(array) = weights.get(&name) {
+                initializers.push(initializer(&name, &layer.stored(&shape), &array.to_bytes()));
             }
             expected.push((name, shape));
         }
     }
-    let mismatch = weights.mismatch(expected);
+    let mismatch = weights.mismatch(&expected);
     if !mismatch.is_empty() {
         let differences = mismatch.differences().join("; ");
         return Err(Fault(format!(
@@ -175,8 +174,9 @@ fn ints(name: &str, values: &[i64]) -> Message {
 }
 
 /// `TensorProto { dims, data_type, name, raw_data }`, of floats.
-fn initializer(name: &str, shape: &[i64], data: &[u8]) -> Message {
-    Message::default().ints(1, shape).int(2, FLOAT).text(8, name).bytes(9, data)
+fn initializer(name: &str, shape: &[usize], data: &[u8]) -> Message {
+    let shape: Vec<_> = shape.iter().map(|&length| length as i64).collect();
+    Message::default().ints(1, &shape).int(2, FLOAT).text(8, name).bytes(9, data)
 }
 
 /// `ValueInfoProto { name, type }`: floats, any number of `shape`.

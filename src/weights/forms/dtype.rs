@@ -1,0 +1,104 @@
+use half::{bf16, f16};
+
+use super::{
+    super::Array,
+    fault::{Fault, Parsed},
+};
+
+/// The element types that weights are read from. Each is converted to `f32`; any other is refused by whoever meets it.
+/// Every form is little-endian.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Dtype {
+    F16,
+    BF16,
+    F32,
+    F64,
+}
+
+impl Dtype {
+    /// Bytes per element.
+    pub(super) fn size(self) -> usize {
+        match self {
+            Dtype::F16 | Dtype::BF16 => 2,
+            Dtype::F32 => 4,
+            Dtype::F64 => 8,
+        }
+    }
+
+    /// The array of this shape whose elements are `bytes`, row-major.
+    pub(super) fn array(self, bytes: &[u8], shape: Vec<usize>) -> Parsed<Array> {
+        self.check_length(bytes, &shape)?;
+        let values = self.values(bytes, 0..bytes.len() / self.size())?;
+        Ok(Array::new(shape, values)?)
+    }
+
+    /// Whether `bytes` are as many as an array of this shape takes.
+    pub(super) fn check_length(self, bytes: &[u8], shape: &[usize]) -> Parsed<()> {
+        let expected = shape
+            .iter()
+            .try_fold(self.size(), |size, &length| size.checked_mul(length))
+            .ok_or_else(|| Fault(format!("shape {shape:?} is larger than memory")))?;
+        match bytes.len() == expected {
+            true => Ok(()),
+            false => Err(Fault(format!(
+                "shape {shape:?} takes {expected} bytes, there are {}",
+                bytes.len()
+            ))),
+        }
+    }
+
+    /// The elements at these positions in `bytes`.
+    pub(super) fn values(
+        self,
+        bytes: &[u8],
+        positions: impl Iterator<Item = usize>,
+    ) -> Parsed<Vec<f32>> {
+        match self {
+            Dtype::F16 => values(bytes, positions, |le| Ok(f16::from_le_bytes(le).to_f32())),
+            Dtype::BF16 => values(bytes, positions, |le| Ok(bf16::from_le_bytes(le).to_f32())),
+            Dtype::F32 => values(bytes, positions, |le| Ok(f32::from_le_bytes(le))),
+            Dtype::F64 => values(bytes, positions, |le| {
+                let double = f64::from_le_bytes(le);
+                let single = double as f32;
+                match single.is_infinite() && double.is_finite() {
+                    true => Err("a finite f64 value is too large for f32".into()),
+                    false => Ok(single),
+                }
+            }),
+        }
+    }
+}
+
+fn values<const SIZE: usize>(
+    bytes: &[u8],
+    positions: impl Iterator<Item = usize>,
+    value: impl Fn([u8; SIZE]) -> Parsed<f32>,
+) -> Parsed<Vec<f32>> {
+    let (elements, _) = bytes.as_chunks();
+    positions.map(|at| value(*elements.get(at).ok_or("an element outside the bytes")?)).collect()
+}
+
+/// What every refusal of an element type says.
+pub(super) fn not_floating(dtype: &str) -> Fault {
+    Fault(format!(
+        "dtype {dtype} is not a floating-point type that weights are read from (f16, bf16, f32, f64)"
+    ))
+}
+
+/// The most dimensions a tensor may have: NumPy 1's limit.
+const MAX_DIMENSIONS: usize = 32;
+
+/// The shape that a file gives as these lengths.
+pub(super) fn checked_shape(lengths: &[i64]) -> Parsed<Vec<usize>> {
+    if lengths.len() > MAX_DIMENSIONS {
+        return Err(format!("{} dimensions, more than {MAX_DIMENSIONS}", lengths.len()).into());
+    }
+    // An empty array's other lengths are multiplied, too, for its strides.
+    let mut extent = 1isize;
+    let shape = lengths.iter().map(|&length| {
+        extent = extent.checked_mul(isize::try_from(length).ok()?.max(1))?;
+        usize::try_from(length).ok()
+    });
+    let shape: Option<Vec<_>> = shape.collect();
+    shape.ok_or_else(|| Fault(format!("shape {lengths:?} is negative or overflows")))
+}

@@ -48,9 +48,7 @@ fn finish(command: &mut Command, model: &Path) -> Vec<Vec<u32>> {
 
 fn bits(model: &Path) -> Vec<Vec<u32>> {
     let weights = StateDict::read(model).unwrap();
-    let values = weights.iter().map(|(_, tensor)| tensor.reshape([-1]));
-    let values = values.map(|values| Vec::<f32>::try_from(values).unwrap());
-    values.map(|values| values.into_iter().map(f32::to_bits).collect()).collect()
+    weights.iter().map(|(_, array)| array.values().iter().map(|v| v.to_bits()).collect()).collect()
 }
 
 /// The names in a folder that begin like this.

@@ -73,7 +73,7 @@ fn hostile_files_cost_little() {
             [&(8_u64 << 20).to_le_bytes(), &b"{"[..], &vec![b'['; (8 << 20) - 1]].concat(),
         ),
     ];
-    // Once before anything is measured: libtorch takes memory when it is first used.
+    // Once before anything is measured: whatever is set up when it is first used.
     let small = deflated("a.npy", &npy(1));
     assert_eq!(StateDict::from_bytes(&small).unwrap().len(), 1);
     for (what, file) in files {

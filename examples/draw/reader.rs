@@ -32,7 +32,7 @@ impl Reader {
         let net = LeNet::new(&vs.root());
         let path = path.unwrap_or(WEIGHTS.as_ref());
         let weights = StateDict::read(path)?;
-        if let Some(tensor) = weights.non_finite()?.first() {
+        if let Some(tensor) = weights.non_finite().first() {
             bail!("{}: {} has numbers that are infinite or none", path.display(), tensor.name);
         }
         weights.load_into(&mut vs)?;

@@ -150,7 +150,6 @@ impl StateDict {
     /// # Errors
     ///
     /// [`Error::StateDict`] lists what is missing, unexpected and of another shape.
-    #[allow(dead_code, reason = "the way to a network's parameters that needs no libtorch")]
     pub(crate) fn to_flat(&self, expected: &[(String, Vec<usize>)]) -> Result<Vec<f32>> {
         let mismatch = self.mismatch(expected);
         if !mismatch.is_empty() {
@@ -165,7 +164,6 @@ impl StateDict {
     /// # Errors
     ///
     /// [`Error::Invalid`] where the shapes take more or fewer values, or two names are the same.
-    #[allow(dead_code, reason = "the way from a network's parameters that needs no libtorch")]
     pub(crate) fn from_flat(
         names_and_shapes: &[(String, Vec<usize>)],
         values: &[f32],

@@ -1,4 +1,4 @@
-"""Runs the models of tests/weights/onnx.rs in onnxruntime: `python run_onnx.py DIR`.
+"""Runs the models of tests/weights/var_store.rs in onnxruntime: `python run_onnx.py DIR`.
 
 Checks each with ONNX's own checker and shape inference, and compares its logits with those that this crate computed.
 """

@@ -24,7 +24,7 @@ MIDDLE = 190
 BARS = {"C5": 220, "F6": 180, "Output": 104}
 WIDTH, HEIGHT = 1056, 392
 
-# The figure stands alone (as a picture in the README, where :root is the svg) and in the first page of `cargo doc`, where its
+# The figure stands alone (as a picture in the README, where :root is the svg) and in the tutorial of `cargo doc`, where its
 # selectors must not reach the page, and whose theme it follows: rustdoc's colours where there are any. A plain colour comes first
 # for viewers that know neither var nor color-mix.
 STYLE = """

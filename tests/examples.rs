@@ -261,20 +261,20 @@ fn summary_prints_all_tables() {
     assert_eq!(out, LeNet1998Config::default().summary().to_string());
 }
 
-/// The blocks of the README that begin with `$` and a command. A line of `…` stands for any lines.
+/// The blocks of the README and of the other pages that show a command and what it prints. A line of `…` stands for any lines.
 #[cfg(unix)]
 #[test]
-fn the_readme_shows_what_the_examples_print() {
+fn the_pages_show_what_the_examples_print() {
     let folder = tempfile::tempdir().unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for name in ["examples", "weights"] {
         std::os::unix::fs::symlink(root.join(name), folder.path().join(name)).unwrap();
     }
+    let files = [root.to_owned(), root.join("docs")].map(|dir| fs::read_dir(dir).unwrap());
+    let paths = files.into_iter().flatten().map(|file| file.unwrap().path());
     let mut shown = vec![];
-    for block in include_str!("../README.md").split("```console\n$ ").skip(1) {
-        let (block, _) = block.split_once("```").unwrap();
-        for command_and_output in block.split("\n$ ") {
-            let (command, expected) = command_and_output.split_once('\n').unwrap();
+    for path in paths.filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
+        for (command, expected) in commands(&fs::read_to_string(&path).unwrap()) {
             let command = command.strip_prefix("cargo run --release --example ").unwrap();
             let (name, args) = command.split_once(" -- ").unwrap_or((command, ""));
             let mut program = example(name);
@@ -284,12 +284,24 @@ fn the_readme_shows_what_the_examples_print() {
             let [lines, printed] = [expected, &out].map(|text| text.lines().collect::<Vec<_>>());
             assert!(
                 is_shown(&lines, &printed),
-                "{command} prints\n{out}the README has\n{expected}"
+                "{command} prints\n{out}{} has\n{expected}",
+                path.display()
             );
-            shown.push(name);
+            shown.push(name.to_owned());
         }
     }
-    assert_eq!(shown, ["predict", "convert", "summary", "summary"]);
+    shown.sort();
+    assert_eq!(shown, ["convert", "predict", "summary", "summary"]);
+}
+
+/// The commands in a page's `console` blocks, each with the lines below it. Every such block has to begin with a command.
+fn commands(page: &str) -> impl Iterator<Item = (&str, &str)> {
+    let blocks = page.split("```console\n").skip(1);
+    blocks.flat_map(|block| {
+        let (block, _) = block.split_once("\n```").unwrap();
+        let shown = block.strip_prefix("$ ").unwrap_or_else(|| panic!("no command in\n{block}"));
+        shown.split("\n$ ").map(|shown| shown.split_once('\n').unwrap())
+    })
 }
 
 /// Whether `expected` is `printed`, or has `…` for lines that it leaves out.

@@ -4,7 +4,9 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use lenet::{
-    Engine, Fit, LeNet, LeNet1998TrainConfig, LeNet1998Trainer, Mnist, TrainConfig, Trainer,
+    Engine, LeNet, Mnist, TrainConfig, Trainer,
+    data::Fit,
+    lenet_1998::{LeNet1998TrainConfig, LeNet1998Trainer},
     tch::{
         Device,
         nn::{self, Module, OptimizerConfig},

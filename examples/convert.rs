@@ -12,8 +12,7 @@ use std::{
 use anyhow::{Result, bail};
 use clap::Parser;
 use lenet::{
-    Error, LeNet,
-    tch::{Device, nn},
+    Error,
     weights::{Array, Form, StateDict},
 };
 
@@ -116,10 +115,8 @@ fn report(weights: &StateDict, from: &Path, out: &mut impl Write) -> Result<()> 
         writeln!(out, "{key}: {value}")?;
     }
 
-    let mut vs = nn::VarStore::new(Device::Cpu);
-    LeNet::new(&vs.root());
-    match weights.load_into(&mut vs) {
-        Ok(()) => writeln!(out, "LeNet: loaded strictly, every name and shape fits")?,
+    match weights.check_lenet() {
+        Ok(()) => writeln!(out, "LeNet: every name and shape fits")?,
         Err(error @ Error::StateDict(_)) => writeln!(out, "not a LeNet: {error}")?,
         Err(error) => return Err(error.into()),
     }

@@ -87,7 +87,7 @@ fn run(args: &Args) -> Result<bool> {
         let read = found.and_then(|()| open(&path)).and_then(|image| {
             let prepared = Prepared::new(&image)?;
             if let Some(to) = &args.explain {
-                Explanation::new(&classifier, &prepared)?.save(to)?;
+                Explanation::new(&classifier, &prepared).save(to)?;
             }
             Ok(classifier.classify_prepared(&prepared))
         });

@@ -30,7 +30,7 @@ fn main() -> ExitCode {
 fn run(args: Args) -> io::Result<()> {
     let mut out = io::stdout();
     if args.paper {
-        return write!(out, "{}", lenet::LeNet1998Config::default().summary());
+        return write!(out, "{}", lenet::lenet_1998::LeNet1998Config::default().summary());
     }
     let summary = lenet::summary([1, 32, 32]);
     if args.paddle { write!(out, "{}", summary.paddle()) } else { write!(out, "{summary}") }

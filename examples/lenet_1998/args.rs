@@ -3,7 +3,11 @@
 use crate::program::weights_file;
 use anyhow::{Context, Result, bail};
 use clap::{Parser, ValueEnum};
-use lenet::{C3, Distortion, Fit, HeldOut, LeNet1998Config, LeNet1998TrainConfig, weights::Form};
+use lenet::{
+    data::{Distortion, Fit},
+    lenet_1998::{C3, HeldOut, LeNet1998Config, LeNet1998TrainConfig},
+    weights::Form,
+};
 use std::{num::NonZeroUsize, ops::RangeInclusive, path::PathBuf};
 
 /// Train the LeNet-5 of the 1998 paper on MNIST, as the paper does.
@@ -46,7 +50,7 @@ pub struct Args {
     /// Keep checkpoints in this folder, in one of its own for each seed: after each pass, and on Ctrl-C
     #[arg(long, value_name = "DIR")]
     pub checkpoint: Option<PathBuf>,
-    /// Go on from the newest good checkpoint in the folder; start where there is none
+    /// Resume from the newest good checkpoint in the folder; start where there is none
     #[arg(long, requires = "checkpoint")]
     pub resume: bool,
     /// Write pictures to this folder, in one of its own for each seed, after each pass: the errors, the digits that were

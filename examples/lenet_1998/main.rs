@@ -9,12 +9,13 @@ use anyhow::{Context, Result};
 use args::Args;
 use clap::Parser;
 use lenet::{
-    Checkpoints, Evaluation, HeldOut, LeNet1998Pictures, LeNet1998TrainConfig, LeNet1998Trainer,
-    Mnist, PassStats, weights,
+    Checkpoints, Evaluation, Mnist,
+    lenet_1998::{HeldOut, LeNet1998Pictures, LeNet1998TrainConfig, LeNet1998Trainer, PassStats},
 };
 use program::{
     kept_run::{resumed, stop},
     outcome,
+    progress::Progress,
     signals::{Signals, exit_code},
     terminal::Terminal,
 };
@@ -22,7 +23,6 @@ use std::{
     ops::ControlFlow::{self, Break, Continue},
     path::PathBuf,
     process::ExitCode,
-    time::Instant,
 };
 
 fn main() -> ExitCode {
@@ -80,16 +80,16 @@ fn train(
         Some(trainer) => trainer,
         None => LeNet1998Trainer::new(config)?,
     };
-    trainer.check_data(&mnist.train).context("cannot go on with this --data and --validation")?;
+    trainer.check_data(&mnist.train).context("cannot resume with this --data and --validation")?;
     terminal.print(format_args!("seed {seed}\n"))?;
     match (trainer.passes(), trainer.samples()) {
         (0, 0) => (),
         (trained, _) if trained >= passes => {
             terminal.note(format_args!("all {passes} passes were trained before"))
         }
-        (trained, 0) => terminal.note(format_args!("going on after pass {trained}")),
+        (trained, 0) => terminal.note(format_args!("resuming after pass {trained}")),
         (trained, samples) => terminal.note(format_args!(
-            "going on in pass {}, after {samples} of {} images",
+            "resuming in pass {}, after {samples} of {} images",
             trained + 1,
             mnist.train.len()
         )),
@@ -101,26 +101,14 @@ fn train(
     };
     while trainer.passes() < passes {
         let pass = trainer.passes() + 1;
-        let bar = terminal.bar("{prefix} {wide_bar:.cyan/blue} {msg}");
-        bar.set_prefix(format!("pass {pass}/{passes}"));
-        bar.set_length(mnist.train.len() as u64);
-        bar.set_position(trainer.samples() as u64);
-        bar.reset_eta();
-        let (before, start) = (trainer.samples(), Instant::now());
-        let per_second = |samples| (samples - before) as f64 / start.elapsed().as_secs_f64();
+        let title = format!("pass {pass}/{passes}");
+        let (before, total) = (trainer.samples(), mnist.train.len());
+        let progress = Progress::start(terminal, title, before, total);
         let trained = trainer.train_pass_with(&mnist.train, |_, at| {
-            if !bar.is_hidden() {
-                let (rate, left) = (per_second(at.samples), bar.eta().as_secs());
-                let (loss, error) = (at.loss(), at.error() * 100.0);
-                bar.set_position(at.samples as u64);
-                bar.set_message(format!(
-                    "criterion {loss:.3}, error {error:.2} %, {rate:.0} images/s, {left} s left"
-                ));
-            }
+            let (loss, error) = (at.loss(), at.error() * 100.0);
+            progress.show(at.samples, || format!("criterion {loss:.3}, error {error:.2} %"));
             Ok(signals.caught().map_or(Continue(()), Break))
         })?;
-        let rate = per_second(mnist.train.len());
-        bar.finish_and_clear();
         let seen = match trained {
             Continue(seen) => seen,
             Break(signal) => {
@@ -129,8 +117,9 @@ fn train(
                 return Ok(Break(signal));
             }
         };
+        let seconds = progress.finish(seen.samples);
         let (train, test) = (trainer.evaluate(&mnist.train)?, trainer.evaluate(&mnist.test)?);
-        let recorded = show_pass(pass, &seen, &train, &test, rate, args.held_out(), terminal)
+        let recorded = show_pass(pass, &seen, &train, &test, seconds, args.held_out(), terminal)
             .and_then(|()| match &mut pictures {
                 Some(pictures) => Ok(pictures.record(pass, &train, &test, &mnist.test)?),
                 None => Ok(()),
@@ -142,19 +131,19 @@ fn train(
         recorded?;
     }
     if let Some(path) = &args.save_model {
-        weights::save(trainer.var_store(), path)?;
+        trainer.save(path)?;
         terminal.note(format_args!("weights saved to {}", path.display()));
     }
     Ok(Continue(per_cent(&trainer.evaluate(&mnist.test)?)))
 }
 
-/// What the paper's figure 5 has of a pass, and what it has not; `rate` is in images per second.
+/// What the paper's figure 5 has of a pass, and what it has not.
 fn show_pass(
     pass: usize,
     seen: &PassStats,
     train: &Evaluation,
     test: &Evaluation,
-    rate: f64,
+    seconds: f64,
     held_out: HeldOut,
     terminal: &Terminal,
 ) -> Result<()> {
@@ -173,8 +162,8 @@ fn show_pass(
         train.loss,
         test.loss
     );
-    let seconds = seen.samples as f64 / rate;
-    match rate > 0.0 {
+    let rate = seen.samples as f64 / seconds;
+    match seconds.is_finite() {
         true => terminal.note(format_args!("{seconds:.2} s, {rate:.0} images/s; {criterion}")),
         false => terminal.note(format_args!("{criterion}")), // it was trained before
     }

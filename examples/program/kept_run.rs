@@ -1,11 +1,14 @@
-//! A run that may have checkpoints: started, gone on with, stopped.
+//! A run that may have checkpoints: started, resumed, stopped.
 
 use super::terminal::say;
 use anyhow::{Error, Result, bail};
-use lenet::{Checkpoints, Recipe, Resumable};
+use lenet::{
+    Checkpoints,
+    train::{Recipe, Resumable},
+};
 use std::env;
 
-/// The run in `checkpoints` to go on with; none where there is none, or `resume` was not asked for.
+/// The run in `checkpoints` to resume; none where there is none, or `resume` was not asked for.
 pub fn resumed<C: Recipe>(
     config: C,
     resume: bool,
@@ -15,7 +18,7 @@ pub fn resumed<C: Recipe>(
     if !resume {
         if !checkpoints.is_empty()? {
             bail!(
-                "{} holds an earlier run's checkpoints: go on from them with --resume, or name another folder",
+                "{} holds an earlier run's checkpoints: resume it with --resume, or name another folder",
                 checkpoints.dir().display()
             );
         }
@@ -28,7 +31,7 @@ pub fn resumed<C: Recipe>(
     Ok(found.trainer)
 }
 
-/// Saves what was trained, and says how to go on; `place` is where it stopped.
+/// Saves what was trained, and says how to resume; `place` is where it stopped.
 pub fn stop(
     place: &str,
     trainer: &impl Resumable,
@@ -40,7 +43,7 @@ pub fn stop(
             let (program, arguments) = command_line();
             let resume = if arguments.contains(" --resume") { "" } else { " --resume" };
             say(format_args!(
-                "stopped in {place}; saved to {}. To go on:\n    {program}{arguments}{resume}",
+                "stopped in {place}; saved to {}. To resume:\n    {program}{arguments}{resume}",
                 path.display(),
             ));
         }

@@ -1,6 +1,7 @@
-//! What the programs that train have in common: signals, the terminal, going on from a checkpoint.
+//! What the programs that train have in common: signals, the terminal, progress, resuming from a checkpoint.
 
 pub mod kept_run;
+pub mod progress;
 pub mod signals;
 pub mod terminal;
 pub mod weights_file;

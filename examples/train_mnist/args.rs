@@ -3,7 +3,7 @@
 use crate::program::weights_file;
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
-use lenet::{Engine, TrainConfig, tch::Device};
+use lenet::{Engine, TrainConfig, train::Device};
 use std::{num::NonZeroUsize, path::PathBuf};
 
 /// Train LeNet on MNIST.
@@ -33,7 +33,7 @@ pub struct Args {
     engine: Engine,
     /// Threads on the CPU [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub threads: Option<u16>,
+    threads: Option<u16>,
     /// Folder with MNIST's four files [default: the first copy that is found, else a download]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
@@ -55,7 +55,7 @@ pub struct Args {
     /// Write a checkpoint every N steps, too
     #[arg(long, value_name = "N", requires = "checkpoint")]
     pub checkpoint_every: Option<NonZeroUsize>,
-    /// Go on from the newest good checkpoint in the folder; start where there is none
+    /// Resume from the newest good checkpoint in the folder; start where there is none
     #[arg(long, requires = "checkpoint")]
     pub resume: bool,
     /// Write figures, pictures and report.html to this folder after each epoch
@@ -93,7 +93,16 @@ impl Args {
             seed: self.seed,
             device: self.device,
             engine: self.engine,
+            threads: self.threads.map(usize::from),
             ..recipe
+        }
+    }
+
+    /// libtorch's own threads, for its engine.
+    pub fn set_threads(&self) {
+        #[cfg(feature = "torch")]
+        if let Some(threads) = self.threads {
+            lenet::tch::set_num_threads(threads.into());
         }
     }
 
@@ -110,7 +119,7 @@ impl Args {
 
 fn device(name: &str) -> Result<Device, String> {
     match name {
-        "auto" => Ok(Device::cuda_if_available()),
+        "auto" => Ok(TrainConfig::pytorch().device),
         "cpu" => Ok(Device::Cpu),
         "cuda" => Ok(Device::Cuda(0)),
         _ => name

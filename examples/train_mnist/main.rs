@@ -7,22 +7,19 @@ mod program;
 use anyhow::{Context, Result};
 use args::Args;
 use clap::Parser;
-use lenet::{
-    Checkpoints, EpochRecord, Mnist, Report, TrainConfig, Trainer, tch, weights::StateDict,
-};
+use lenet::{Checkpoints, Dataset, EpochRecord, EpochStats, Evaluation, Mnist, Report, Trainer};
 use program::{
     kept_run::{command_line, resumed, stop},
     outcome,
+    progress::Progress,
     signals::{Signals, exit_code},
     terminal::Terminal,
 };
 use std::{
     io::{self, Write},
-    num::NonZeroUsize,
-    ops::ControlFlow::{Break, Continue},
+    ops::ControlFlow::{self, Break, Continue},
     path::{Path, PathBuf},
     process::ExitCode,
-    time::Instant,
 };
 
 fn main() -> ExitCode {
@@ -30,75 +27,140 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<ExitCode> {
-    if let Some(threads) = args.threads {
-        tch::set_num_threads(threads.into());
-    }
+    args.set_threads();
     args.check_files()?;
     let terminal = Terminal { quiet: args.quiet };
     let checkpoints = args.checkpoint.as_ref().map(Checkpoints::open).transpose()?;
-    let (mut trainer, is_resumed) = trainer(args.config(), args.resume, checkpoints.as_ref())?;
-    let TrainConfig { epochs, batch_size, .. } = *trainer.config();
+    let earlier = resumed(args.config(), args.resume, checkpoints.as_ref())?;
+    let is_resumed = earlier.is_some();
+    let trainer = earlier.map_or_else(|| Trainer::new(args.config()), Ok)?;
 
-    let mut mnist = load(args.data, &terminal)?;
+    let mnist = load(args.data.clone(), &terminal)?;
     let sizes = (mnist.train.len(), mnist.test.len());
     terminal.print(format_args!("train_data:{}, test_data:{}\n", sizes.0, sizes.1))?;
     if let Some(index) = args.show {
         return show(&mnist, index);
     }
-    let mut validation = None;
-    if let Some(images) = args.validation {
-        let (train, kept_out) = mnist.train.split(images.get()).context("--validation")?;
-        (mnist.train, validation) = (train, Some(kept_out));
-    }
-    if args.dry_run {
-        mnist.train = mnist.train.first(batch_size);
-        mnist.test = mnist.test.first(batch_size);
-    }
-    mnist.train = mnist.train.to_device(trainer.config().device);
-    mnist.test = mnist.test.to_device(trainer.config().device);
+    let sets = Sets::of(mnist, &args)?;
     terminal.print(format_args!("{}", lenet::summary([1, 32, 32])))?;
-    trainer.check_data(&mnist.train).context("cannot go on with this --data and --validation")?;
+    trainer.check_data(&sets.train).context("cannot resume with this --data and --validation")?;
+    note_start(&trainer, is_resumed, &args, &terminal, sets.train.len());
+    let report = match &args.report {
+        Some(dir) if is_resumed => Some(Report::resume(dir, trainer.epochs())?),
+        Some(dir) => Some(Report::create(dir)?),
+        None => None,
+    };
+
+    let signals = Signals::catch()?;
+    let mut run =
+        Run { args, terminal, trainer, sets, checkpoints, report, signals, test_accuracy: None };
+    while !run.is_over() {
+        if let Break(signal) = run.epoch()? {
+            return run.stop(signal);
+        }
+    }
+    run.end()
+}
+
+/// What is trained and tested on.
+struct Sets {
+    train: Dataset,
+    validation: Option<Dataset>,
+    test: Dataset,
+}
+
+impl Sets {
+    fn of(Mnist { mut train, mut test }: Mnist, args: &Args) -> Result<Sets> {
+        let mut validation = None;
+        if let Some(images) = args.validation {
+            let (rest, kept_out) = train.split(images.get()).context("--validation")?;
+            (train, validation) = (rest, Some(kept_out));
+        }
+        if args.dry_run {
+            let batch_size = args.config().batch_size;
+            (train, test) = (train.first(batch_size), test.first(batch_size));
+        }
+        Ok(Sets { train, validation, test })
+    }
+}
+
+/// From where the run starts, where that is not the beginning.
+fn note_start(
+    trainer: &Trainer,
+    is_resumed: bool,
+    args: &Args,
+    terminal: &Terminal,
+    images: usize,
+) {
     match (is_resumed, trainer.samples()) {
         (false, _) if args.resume => {
             terminal.note(format_args!("no good checkpoint there: starting"))
         }
         (false, _) => (),
-        (true, 0) => terminal.note(format_args!("going on after epoch {}", trainer.epochs())),
+        (true, 0) => terminal.note(format_args!("resuming after epoch {}", trainer.epochs())),
         (true, samples) => terminal.note(format_args!(
-            "going on in epoch {}, after {samples} of {} images",
+            "resuming in epoch {}, after {samples} of {images} images",
             trainer.epochs() + 1,
-            mnist.train.len()
         )),
     }
+}
 
-    let mut report = match &args.report {
-        Some(dir) if is_resumed => Some(Report::resume(dir, trainer.epochs())?),
-        Some(dir) => Some(Report::create(dir)?),
-        None => None,
-    };
-    let mut test_accuracy = None;
-    let signals = Signals::catch()?;
-    while trainer.epochs() < epochs && !stalled(&trainer, args.early_stop) {
-        if let Some(signal) = signals.caught() {
-            return stopped(signal, &trainer, checkpoints.as_ref());
+/// A run of the program, from epoch to epoch.
+struct Run {
+    args: Args,
+    terminal: Terminal,
+    trainer: Trainer,
+    sets: Sets,
+    checkpoints: Option<Checkpoints>,
+    report: Option<Report>,
+    signals: Signals,
+    /// After the last epoch.
+    test_accuracy: Option<f64>,
+}
+
+impl Run {
+    /// Whether all epochs are trained, or so many in a row brought nothing better.
+    fn is_over(&self) -> bool {
+        let epochs = self.trainer.epochs();
+        let stalled = self.trainer.best().zip(self.args.early_stop);
+        epochs >= self.trainer.config().epochs
+            || stalled.is_some_and(|(best, patience)| epochs - best.epoch >= patience.get())
+    }
+
+    /// Trains an epoch, tests, and reports; or the signal that stopped it.
+    fn epoch(&mut self) -> Result<ControlFlow<usize>> {
+        if let Some(signal) = self.signals.caught() {
+            return Ok(Break(signal));
         }
-        let epoch = trainer.epochs() + 1;
-        terminal.print(format_args!("epoch {epoch}\n"))?;
-        let bar = terminal.bar("{prefix} {wide_bar:.cyan/blue} {msg}");
-        bar.set_prefix(format!("epoch {epoch}/{epochs}"));
-        bar.set_length(mnist.train.len() as u64);
-        bar.set_position(trainer.samples() as u64);
-        bar.reset_eta();
-        let (before, start) = (trainer.samples(), Instant::now());
-        let per_second = |samples| (samples - before) as f64 / start.elapsed().as_secs_f64();
-        let trained = trainer.train_epoch_with(&mnist.train, |trainer, at| {
-            if let (Some(stats), false) = (at.stats, bar.is_hidden()) {
-                let (loss, accuracy) = (stats.loss, stats.accuracy);
-                let (rate, left) = (per_second(at.samples), bar.eta().as_secs());
-                bar.set_position(at.samples as u64);
-                bar.set_message(format!(
-                    "loss {loss:.4}, acc {accuracy:.4}, {rate:.0} images/s, {left} s left"
-                ));
+        let (epoch, epochs) = (self.trainer.epochs() + 1, self.trainer.config().epochs);
+        self.terminal.print(format_args!("epoch {epoch}\n"))?;
+        let (done, total) = (self.trainer.samples(), self.sets.train.len());
+        let title = format!("epoch {epoch}/{epochs}");
+        let progress = Progress::start(&self.terminal, title, done, total);
+        let train = match self.train(&progress)? {
+            Continue(stats) => stats,
+            Break(signal) => return Ok(Break(signal)),
+        };
+        let seconds = progress.finish(train.samples);
+        let test = self.trainer.evaluate(&self.sets.test)?;
+        self.test_accuracy = Some(test.accuracy);
+        let mut record = EpochRecord::new(epoch, train, test, seconds);
+        record.validation = self.validate()?;
+        let shown = show_epoch(&record, &self.terminal).and_then(|()| self.report(&record));
+        // Whatever became of that, the epoch is not lost. After it, so that a run which is killed in between reports again.
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.save(&self.trainer)?;
+        }
+        shown.map(Continue)
+    }
+
+    /// Trains what is left of the epoch.
+    fn train(&mut self, progress: &Progress) -> Result<ControlFlow<usize, EpochStats>> {
+        let Run { args, trainer, sets, checkpoints, signals, .. } = self;
+        let trained = trainer.train_epoch_with(&sets.train, |trainer, at| {
+            if let Some(stats) = at.stats {
+                let figures = || format!("loss {:.4}, acc {:.4}", stats.loss, stats.accuracy);
+                progress.show(at.samples, figures);
             }
             if let Some(signal) = signals.caught() {
                 return Ok(Break(signal));
@@ -110,57 +172,75 @@ fn run(args: Args) -> Result<ExitCode> {
                 checkpoints.save(trainer)?;
             }
             Ok(Continue(()))
-        })?;
-        bar.finish_and_clear();
-        let train = match trained {
-            Continue(stats) => stats,
-            Break(signal) => return stopped(signal, &trainer, checkpoints.as_ref()),
-        };
-        // The whole epoch, at the pace of the part that was trained here.
-        let here = (train.samples - before) as f64 / train.samples as f64;
-        let seconds = if here > 0.0 { start.elapsed().as_secs_f64() / here } else { f64::NAN };
-        let test = trainer.evaluate(&mnist.test)?;
-        test_accuracy = Some(test.accuracy);
-        let mut record = EpochRecord::new(epoch, train, test, seconds);
-        if let Some(validation) = &validation {
-            let validation = trainer.evaluate(validation)?;
-            if trainer.note_validation(&validation)
-                && let Some(path) = &args.best
-            {
-                save(&trainer, test_accuracy, path)?;
-                terminal.note(format_args!("the best so far: saved to {}", path.display()));
-            }
-            record.validation = Some(validation);
-        }
-        let shown = show_epoch(&record, &terminal).and_then(|()| match &mut report {
-            Some(report) => Ok(report.record(&record, trainer.var_store(), &mnist.test)?),
-            None => Ok(()),
         });
-        // Whatever became of that, the epoch is not lost. After it, so that a run which is killed in between reports again.
-        if let Some(checkpoints) = &checkpoints {
-            checkpoints.save(&trainer)?;
+        Ok(trained?)
+    }
+
+    /// What the network makes of the validation images, where there are any; the best weights are saved.
+    fn validate(&mut self) -> Result<Option<Evaluation>> {
+        let Some(validation) = &self.sets.validation else { return Ok(None) };
+        let validation = self.trainer.evaluate(validation)?;
+        if self.trainer.note_validation(&validation)
+            && let Some(path) = &self.args.best
+        {
+            self.save(path)?;
+            self.terminal.note(format_args!("the best so far: saved to {}", path.display()));
         }
-        shown?;
+        Ok(Some(validation))
     }
-    if let Some(best) = trainer.best() {
-        terminal.note(format_args!(
-            "epoch {} did best on the validation images: {:.6}",
-            best.epoch, best.accuracy
-        ));
-    }
-    terminal.print(format_args!("End of the training\n"))?;
-    if let Some(page) = args.report.map(|dir| dir.join("report.html")).filter(|page| page.exists())
-    {
-        terminal.note(format_args!("report written to {}", page.display()));
-    }
-    if let Some(path) = args.save_model {
-        if test_accuracy.is_none() {
-            test_accuracy = Some(trainer.evaluate(&mnist.test)?.accuracy);
+
+    fn report(&mut self, record: &EpochRecord) -> Result<()> {
+        if let Some(report) = &mut self.report {
+            report.record(record, &self.trainer.state_dict(), &self.sets.test)?;
         }
-        save(&trainer, test_accuracy, &path)?;
-        terminal.note(format_args!("weights saved to {}", path.display()));
+        Ok(())
     }
-    Ok(ExitCode::SUCCESS)
+
+    /// After the last epoch.
+    fn end(mut self) -> Result<ExitCode> {
+        if let Some(best) = self.trainer.best() {
+            self.terminal.note(format_args!(
+                "epoch {} did best on the validation images: {:.6}",
+                best.epoch, best.accuracy
+            ));
+        }
+        self.terminal.print(format_args!("End of the training\n"))?;
+        let page = self.args.report.as_ref().map(|dir| dir.join("report.html"));
+        if let Some(page) = page.filter(|page| page.exists()) {
+            self.terminal.note(format_args!("report written to {}", page.display()));
+        }
+        if let Some(path) = self.args.save_model.clone() {
+            if self.test_accuracy.is_none() {
+                self.test_accuracy = Some(self.trainer.evaluate(&self.sets.test)?.accuracy);
+            }
+            self.save(&path)?;
+            self.terminal.note(format_args!("weights saved to {}", path.display()));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Saves what was trained, and says how to resume.
+    fn stop(&self, signal: usize) -> Result<ExitCode> {
+        let (epoch, samples) = (self.trainer.epochs() + 1, self.trainer.samples());
+        let place = format!("epoch {epoch}, after {samples} images");
+        stop(&place, &self.trainer, self.checkpoints.as_ref())?;
+        Ok(exit_code(signal).into())
+    }
+
+    /// Writes the weights, and what they are, where the form keeps that.
+    fn save(&self, path: &Path) -> Result<()> {
+        let mut weights = self
+            .trainer
+            .state_dict()
+            .with_metadata("command", format!("train_mnist{}", command_line().1))
+            .with_metadata("lenet", env!("CARGO_PKG_VERSION"))
+            .with_metadata("epochs", self.trainer.epochs().to_string())
+            .with_metadata("seed", self.trainer.config().seed.to_string());
+        if let Some(accuracy) = self.test_accuracy {
+            weights = weights.with_metadata("test_accuracy", accuracy.to_string());
+        }
+        Ok(weights.write(path)?)
+    }
 }
 
 /// What the post prints of an epoch, and what it does not.
@@ -185,50 +265,6 @@ fn show_epoch(record: &EpochRecord, terminal: &Terminal) -> Result<()> {
     Ok(())
 }
 
-/// A trainer, and whether it goes on with an earlier run.
-fn trainer(
-    config: TrainConfig,
-    resume: bool,
-    checkpoints: Option<&Checkpoints>,
-) -> Result<(Trainer, bool)> {
-    match resumed(config.clone(), resume, checkpoints)? {
-        Some(trainer) => Ok((trainer, true)),
-        None => Ok((Trainer::new(config)?, false)),
-    }
-}
-
-/// Writes the weights, and what they are, where the form keeps that.
-fn save(trainer: &Trainer, test_accuracy: Option<f64>, path: &Path) -> Result<()> {
-    let mut weights = StateDict::from_var_store(trainer.var_store())?
-        .with_metadata("command", format!("train_mnist{}", command_line().1))
-        .with_metadata("lenet", env!("CARGO_PKG_VERSION"))
-        .with_metadata("epochs", trainer.epochs().to_string())
-        .with_metadata("seed", trainer.config().seed.to_string());
-    if let Some(accuracy) = test_accuracy {
-        weights = weights.with_metadata("test_accuracy", accuracy.to_string());
-    }
-    Ok(weights.write(path)?)
-}
-
-/// Whether so many epochs in a row brought nothing better.
-fn stalled(trainer: &Trainer, early_stop: Option<NonZeroUsize>) -> bool {
-    match (trainer.best(), early_stop) {
-        (Some(best), Some(patience)) => trainer.epochs() - best.epoch >= patience.get(),
-        _ => false,
-    }
-}
-
-/// Saves what was trained, and says how to go on.
-fn stopped(
-    signal: usize,
-    trainer: &Trainer,
-    checkpoints: Option<&Checkpoints>,
-) -> Result<ExitCode> {
-    let (epoch, samples) = (trainer.epochs() + 1, trainer.samples());
-    stop(&format!("epoch {epoch}, after {samples} images"), trainer, checkpoints)?;
-    Ok(exit_code(signal).into())
-}
-
 fn load(dir: Option<PathBuf>, terminal: &Terminal) -> Result<Mnist> {
     if let Some(dir) = dir {
         return Ok(Mnist::open(dir)?);
@@ -248,7 +284,7 @@ fn show(mnist: &Mnist, index: usize) -> Result<ExitCode> {
     let image = mnist.train.image(index).context("--show")?;
     let path = format!("sample-{index}.png");
     image.save(&path).with_context(|| format!("cannot write {path}"))?;
-    let label = mnist.train.labels().int64_value(&[index as i64]);
+    let label = mnist.train.label_bytes()[index];
     writeln!(io::stdout(), "{path}: label {label}")?;
     Ok(ExitCode::SUCCESS)
 }

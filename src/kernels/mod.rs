@@ -23,6 +23,7 @@
 
 mod activations;
 mod adam;
+mod alone;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -37,7 +38,6 @@ mod dense_gradient;
 mod down_sample;
 mod images;
 mod instruction_set;
-mod kernels;
 mod layout;
 mod network;
 mod packed;
@@ -53,12 +53,12 @@ mod worker;
 
 pub use crate::network::PARAMETERS;
 pub(crate) use adam::Adam;
+pub use alone::{Alone, kernels};
 pub use batch::Batch;
 pub(crate) use cross_entropy::{Sample, cross_entropy};
 pub use images::Images;
 pub use instruction_set::InstructionSet;
 pub(crate) use instruction_set::{Work, fastest};
-pub use kernels::{Alone, kernels};
 pub use layout::{CLASSES, PIXELS};
 pub use network::{Network, Outcome};
 pub use packed::Packed;

@@ -7,7 +7,7 @@ use crate::{
     Dataset, Error, Result,
     data::{Distortion, Draws},
     generator::Generator,
-    train::{EpochSums, Evaluation, Recipe, Resumable, Run, RunConfig},
+    train::{EpochSums, Evaluation, Recipe, Resumable, Run, RunConfig, SavedRun},
     weights::StateDict,
 };
 use std::{collections::BTreeMap, convert::Infallible, ops::ControlFlow, path::Path};
@@ -265,7 +265,7 @@ impl LeNet1998Trainer {
     }
 
     fn restore(config: Option<LeNet1998TrainConfig>, path: &Path) -> Result<LeNet1998Trainer> {
-        let (run, weights, mut buffers) = Run::read(config, path)?;
+        let SavedRun { run, weights, mut buffers } = Run::read(config, path)?;
         let parameters = weights.to_flat(&run.config.network.state_dict())?;
         let mut trainer = LeNet1998Trainer::start(run, &parameters)?;
         match buffers.remove(CURVATURE) {

@@ -57,7 +57,7 @@ pub(super) fn label_bytes(labels: &Tensor) -> Result<Vec<u8>> {
 #[derive(Debug)]
 pub(super) struct DeviceSets {
     device: Device,
-    /// 255. A plain 255 would be turned into a multiplication by 1/255 on CUDA, whose last bit differs from the division's
+    /// 255, as a tensor. A plain number would be turned into a multiplication by 1/255 on CUDA, whose last bit differs from the division's
     /// that `ToTensor` does.
     white: Tensor,
     /// The set, its pixels `u8` `[n, 32, 32]`, its labels `i64` `[n]`; those used last are last.

@@ -27,7 +27,7 @@ pub use optimizer::{Adam, AdamW, Optimizer, Sgd};
 #[cfg(all(test, feature = "torch"))]
 pub(crate) use optimizer::{OptimizerState, golden_optimizers};
 pub(crate) use require::require;
-pub(crate) use run::{EpochSums, MOST, Run, RunConfig};
+pub(crate) use run::{EpochSums, MOST, Run, RunConfig, SavedRun};
 pub use schedule::{AnnealStrategy, OneCycleLr, Schedule};
 pub use stats::{BatchStats, EpochStats, Evaluation, Mistake};
 #[cfg(test)]

@@ -53,6 +53,14 @@ pub(crate) struct Run<C: RunConfig> {
     pub best: Option<Best>,
 }
 
+/// A run as a checkpoint has it.
+pub(crate) struct SavedRun<C: RunConfig> {
+    pub run: Run<C>,
+    pub weights: StateDict,
+    /// What the optimizer keeps, by name.
+    pub buffers: BTreeMap<String, Vec<f32>>,
+}
+
 impl<C: RunConfig> Run<C> {
     pub fn new(config: C) -> Run<C> {
         Run { config, epochs: 0, steps: 0, epoch: C::Epoch::default(), set: None, best: None }
@@ -106,15 +114,12 @@ impl<C: RunConfig> Run<C> {
         Checkpoint::write(C::NETWORK, state, weights, buffers, path)
     }
 
-    /// The run of a checkpoint, its weights and its buffers; `config` in the place of the checkpoint's, where there is one.
+    /// The run of a checkpoint; `config` in the place of the checkpoint's, where there is one.
     ///
     /// # Errors
     ///
     /// As [`Checkpoint::read`]; [`Error::CheckpointMismatch`] where `config` differs in what is not [free](RunConfig::FREE).
-    pub fn read(
-        config: Option<C>,
-        path: &Path,
-    ) -> Result<(Run<C>, StateDict, BTreeMap<String, Vec<f32>>)> {
+    pub fn read(config: Option<C>, path: &Path) -> Result<SavedRun<C>> {
         let Checkpoint { state, weights, buffers } = Checkpoint::read(C::NETWORK, path)?;
         let malformed = |reason: String| Error::malformed(path, "checkpoint", reason);
         let mut run: Run<C> =
@@ -124,7 +129,7 @@ impl<C: RunConfig> Run<C> {
             refuse(path, run.differences(&config))?;
             run.config = config;
         }
-        Ok((run, weights, buffers))
+        Ok(SavedRun { run, weights, buffers })
     }
 
     /// Where `config` differs from the run's in what is not free.

@@ -3,7 +3,7 @@ use super::{
     config::TrainConfig,
     engine::{BatchOutcome, Running, Samples},
     parameters::Parameters,
-    run::{Run, RunConfig},
+    run::{Run, RunConfig, SavedRun},
     schedule::Rates,
     stats::{BatchStats, EpochStats, Evaluation, Sums, Waiting},
 };
@@ -275,7 +275,7 @@ impl Trainer {
     }
 
     fn restore(config: Option<TrainConfig>, path: &Path) -> Result<Trainer> {
-        let (run, weights, buffers) = Run::read(config, path)?;
+        let SavedRun { run, weights, buffers } = Run::read(config, path)?;
         let steps = run.steps;
         let mut trainer = Trainer::start(run, weights.to_flat(&network::state_dict())?)?;
         trainer.engine.restore(steps, buffers)?;

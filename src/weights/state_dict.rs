@@ -5,7 +5,7 @@ use std::{
 };
 
 use super::{Array, Form, StateDictMismatch};
-use crate::{Error, Result};
+use crate::{Error, Result, network};
 
 /// Named arrays in a file's or a model's order, with what their file says about them.
 ///
@@ -143,6 +143,15 @@ impl StateDict {
         let unexpected = self.names().filter(|name| !expected.contains_key(name));
         mismatch.unexpected = unexpected.map(String::from).collect();
         mismatch
+    }
+
+    /// Whether these are the weights of the post's LeNet, by their names and shapes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StateDict`] lists what is missing, unexpected and of another shape.
+    pub fn check_lenet(&self) -> Result<()> {
+        self.to_flat(&network::state_dict()).map(drop)
     }
 
     /// The values of all arrays one after the other, in the order of `expected`, which are the names and shapes of a model.

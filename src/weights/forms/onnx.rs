@@ -4,11 +4,14 @@
 //! those of `onnx/onnx.proto`.
 
 use super::{
-    super::StateDict,
+    super::{Array, StateDict},
     checksum::CHECKSUM,
     fault::{Fault, Parsed},
 };
-use crate::protobuf::Message;
+use crate::{
+    network::{self, KERNEL, LAYERS, Layer, LayerKind, WINDOW},
+    protobuf::Message,
+};
 
 /// ONNX 1.12's, of 2022: new enough for each operator's present meaning, old enough for runtimes in use.
 const OPSET: i64 = 17;
@@ -21,90 +24,6 @@ const LOGITS: &str = "logits";
 const DOC: &str = "LeNet-5. images: float32 [n, 1, 32, 32], from 0 (background) to 1 (ink). logits: float32 [n, 10], one \
                    for each digit, before softmax. n is free. The weights are named as in PyTorch's state_dict; \
                    DownSample's are [channels, 1, 1].";
-
-/// [`LeNet`](crate::LeNet)'s layers in the order of its `forward`, under the names that they have as PyTorch modules; each
-/// layer's output has that name in the graph.
-const LAYERS: [(&str, Layer); 14] = [
-    ("con_sam.0", Layer::Conv([6, 1])), // C1: 6@28x28
-    ("con_sam.1", Layer::Tanh),
-    ("con_sam.2", Layer::DownSample(6)), // S2: 6@14x14
-    ("con_sam.3", Layer::Tanh),
-    ("con_sam.4", Layer::Conv([16, 6])), // C3: 16@10x10
-    ("con_sam.5", Layer::Tanh),
-    ("con_sam.6", Layer::DownSample(16)), // S4: 16@5x5
-    ("con_sam.7", Layer::Tanh),
-    ("con_sam.8", Layer::Conv([120, 16])), // C5: 120@1x1
-    ("con_sam.9", Layer::Tanh),
-    ("con_sam.10", Layer::Flatten),
-    ("fc.0", Layer::Linear([84, 120])), // F6
-    ("fc.1", Layer::Tanh),
-    ("fc.2", Layer::Linear([10, 84])),
-];
-
-#[derive(Clone, Copy)]
-enum Layer {
-    /// `[out, in]` channels, 5×5.
-    Conv([usize; 2]),
-    /// Channels.
-    DownSample(usize),
-    /// `[out, in]` features.
-    Linear([usize; 2]),
-    Tanh,
-    Flatten,
-}
-
-impl Layer {
-    /// What the layer's tensors are called after its name, and their shapes.
-    fn parameters(self) -> Vec<(&'static str, Vec<usize>)> {
-        match self {
-            Layer::Conv([out, input]) => {
-                vec![("weight", vec![out, input, 5, 5]), ("bias", vec![out])]
-            }
-            Layer::DownSample(channels) => {
-                vec![("weight", vec![channels]), ("bias", vec![channels])]
-            }
-            Layer::Linear([out, input]) => vec![("weight", vec![out, input]), ("bias", vec![out])],
-            Layer::Tanh | Layer::Flatten => vec![],
-        }
-    }
-
-    /// The nodes that make `output` of `input`.
-    fn nodes(self, name: &str, input: &str, output: &str) -> Vec<Message> {
-        let weight = format!("{name}.weight");
-        let bias = format!("{name}.bias");
-        match self {
-            Layer::Conv(_) => {
-                let kernel = ints("kernel_shape", &[5, 5]);
-                vec![node("Conv", &[input, &weight, &bias], output).message(5, kernel)]
-            }
-            Layer::DownSample(_) => {
-                let pooled = format!("{name}.pooled");
-                let scaled = format!("{name}.scaled");
-                let window = [ints("kernel_shape", &[2, 2]), ints("strides", &[2, 2])];
-                vec![
-                    node("AveragePool", &[input], &pooled).messages(5, window),
-                    node("Mul", &[&pooled, &weight], &scaled),
-                    node("Add", &[&scaled, &bias], output),
-                ]
-            }
-            Layer::Linear(_) => {
-                let transposed = int("transB", 1);
-                vec![node("Gemm", &[input, &weight, &bias], output).message(5, transposed)]
-            }
-            Layer::Tanh => vec![node("Tanh", &[input], output)],
-            Layer::Flatten => vec![node("Flatten", &[input], output)],
-        }
-    }
-
-    /// The shape that a tensor has in the file: ONNX broadcasts from the last axis, so that a value for each channel needs
-    /// two more.
-    fn stored(self, shape: &[usize]) -> Vec<usize> {
-        match self {
-            Layer::DownSample(channels) => vec![channels, 1, 1],
-            _ => shape.to_vec(),
-        }
-    }
-}
 
 /// Whether `bytes` begin like a model: the version of the form, then the key of the next of `ModelProto`'s fields that is
 /// there, `producer_name` to `opset_import`.
@@ -128,24 +47,9 @@ pub(super) fn write(weights: &StateDict) -> Parsed<Vec<u8>> {
     Ok(model.into_bytes())
 }
 
-/// `GraphProto { node, name, initializer, input, output }`.
+/// `GraphProto { node, name, initializer, input, output }`. Each node's output has the name that PyTorch's module has.
 fn graph(weights: &StateDict) -> Parsed<Message> {
-    let mut nodes = vec![];
-    let mut initializers = vec![];
-    let mut expected = vec![];
-    let mut input = IMAGES;
-    for (name, layer) in LAYERS {
-        let output = if name == "fc.2" { LOGITS } else { name };
-        nodes.extend(layer.nodes(name, input, output));
-        input = output;
-        for (part, shape) in layer.parameters() {
-            let name = format!("{name}.{part}");
-            if let Some(array) = weights.get(&name) {
-                initializers.push(initializer(&name, &layer.stored(&shape), &array.to_bytes()));
-            }
-            expected.push((name, shape));
-        }
-    }
+    let expected = network::state_dict();
     let mismatch = weights.mismatch(&expected);
     if !mismatch.is_empty() {
         let differences = mismatch.differences().join("; ");
@@ -153,8 +57,67 @@ fn graph(weights: &StateDict) -> Parsed<Message> {
             "what is no LeNet, the one network that is written as ONNX: {differences}"
         )));
     }
+    let mut nodes = vec![];
+    let mut initializers = vec![];
+    let mut input = IMAGES.to_owned();
+    for layer in &LAYERS {
+        let output = if layer.tanh { layer.key } else { LOGITS };
+        nodes.extend(layer_nodes(layer, &input, output));
+        input = output.into();
+        let becomes_vector = layer.side == 1 && layer.input_side > 1;
+        let followers = [("Tanh", layer.tanh), ("Flatten", becomes_vector)];
+        for ((operator, _), place) in followers.into_iter().filter(|(_, there)| *there).zip(1..) {
+            let output = module_after(layer.key, place);
+            nodes.push(node(operator, &[&input], &output));
+            input = output;
+        }
+        for (name, shape) in layer.tensors() {
+            let bytes = weights.get(&name).map(Array::to_bytes).unwrap_or_default();
+            initializers.push(initializer(&name, &stored(layer, shape), &bytes));
+        }
+    }
     let graph = Message::default().messages(1, nodes).text(2, "LeNet").messages(5, initializers);
     Ok(graph.message(11, value(IMAGES, &[1, 32, 32])).message(12, value(LOGITS, &[10])))
+}
+
+/// The nodes that make `output` of `input`, without the layer's tanh.
+fn layer_nodes(layer: &Layer, input: &str, output: &str) -> Vec<Message> {
+    let key = layer.key;
+    let (weight, bias) = (format!("{key}.weight"), format!("{key}.bias"));
+    match layer.kind {
+        LayerKind::Convolution { .. } => {
+            let kernel = ints("kernel_shape", &[KERNEL as i64; 2]);
+            vec![node("Conv", &[input, &weight, &bias], output).message(5, kernel)]
+        }
+        LayerKind::DownSample { .. } => {
+            let (pooled, scaled) = (format!("{key}.pooled"), format!("{key}.scaled"));
+            let window = ["kernel_shape", "strides"].map(|name| ints(name, &[WINDOW as i64; 2]));
+            vec![
+                node("AveragePool", &[input], &pooled).messages(5, window),
+                node("Mul", &[&pooled, &weight], &scaled),
+                node("Add", &[&scaled, &bias], output),
+            ]
+        }
+        LayerKind::Linear { .. } => {
+            let transposed = int("transB", 1);
+            vec![node("Gemm", &[input, &weight, &bias], output).message(5, transposed)]
+        }
+    }
+}
+
+/// The module `place` behind the one of this name in its `Sequential`: `con_sam.1` behind `con_sam.0`.
+fn module_after(key: &str, place: usize) -> String {
+    let (sequential, index) = key.split_once('.').unwrap_or((key, "0"));
+    let index: usize = index.parse().unwrap_or_default();
+    format!("{sequential}.{}", index + place)
+}
+
+/// The shape that a tensor has in the file: ONNX broadcasts from the last axis, so that a value for each channel needs two more.
+fn stored(layer: &Layer, shape: Vec<usize>) -> Vec<usize> {
+    match layer.kind {
+        LayerKind::DownSample { channels } => vec![channels, 1, 1],
+        _ => shape,
+    }
 }
 
 /// `NodeProto { input, output, name, op_type }`; field 5 are its attributes.

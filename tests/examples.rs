@@ -5,8 +5,11 @@
 mod program;
 
 use lenet::{
-    C3, Distortion, Fit, LeNet1998Config, LeNet1998TrainConfig, LeNet1998Trainer, OutputUnits,
-    TrainConfig, Trainer, tch::Device, weights::StateDict,
+    TrainConfig, Trainer,
+    data::{Distortion, Fit},
+    lenet_1998::{C3, LeNet1998Config, LeNet1998TrainConfig, LeNet1998Trainer, OutputUnits},
+    train::Device,
+    weights::StateDict,
 };
 use program::{SMALL, example, run};
 use std::{
@@ -213,10 +216,8 @@ fn train_mnist_saves_weights_that_load() {
     let config = TrainConfig { device: Device::Cpu, ..TrainConfig::pytorch() };
     let saved = Trainer::with_weights(config.clone(), &path).unwrap();
     let fresh = Trainer::new(config).unwrap();
-    let [saved, fresh] = [saved, fresh].map(|trainer| {
-        let weight = trainer.var_store().variables()["fc.2.weight"].detach().reshape([-1]);
-        Vec::<f32>::try_from(weight).unwrap()
-    });
+    let [saved, fresh] = [saved, fresh]
+        .map(|trainer| trainer.state_dict().get("fc.2.weight").unwrap().values().to_vec());
     // One step of Adam at 1e-3: each weight has moved by as much.
     for (saved, fresh) in saved.iter().zip(&fresh) {
         assert!(((saved - fresh).abs() - 1e-3).abs() < 1e-4, "{fresh} -> {saved}");
@@ -430,7 +431,7 @@ fn lenet_1998_goes_on_with_a_run() {
     lenet_1998(&["--passes", "1", "--checkpoint", &kept, "--pictures", &pictures]);
     let args = ["--passes", "2", "--checkpoint", &kept, "--pictures", &pictures, "--resume"];
     let (_, err) = lenet_1998(&[&args[..], &["--save-model", &stopped]].concat());
-    assert!(err.starts_with("going on after pass 1\n"), "{err}");
+    assert!(err.starts_with("resuming after pass 1\n"), "{err}");
     assert_eq!(fs::read(straight).unwrap(), fs::read(&stopped).unwrap());
     let errors = fs::read_to_string(dir.path().join("pictures/seed-1/errors.csv")).unwrap();
     assert_eq!(errors.lines().count(), 3, "{errors}");
@@ -623,6 +624,6 @@ fn lenet_1998_saves_itself_on_ctrl_c() {
 
     let args = ["--passes", "20", "--checkpoint", &kept, "--resume", "--save-model", &stopped];
     let (_, err) = lenet_1998(&args);
-    assert!(err.starts_with("going on "), "{err}");
+    assert!(err.starts_with("resuming "), "{err}");
     assert_eq!(fs::read(straight).unwrap(), fs::read(stopped).unwrap());
 }

@@ -4,7 +4,10 @@
 
 mod program;
 
-use lenet::{Checkpoints, Mnist, Trainer, tch, weights::StateDict};
+use lenet::{
+    Checkpoints, Mnist, Trainer,
+    weights::{Array, StateDict},
+};
 use program::{SMALL, example, run};
 use std::{
     env,
@@ -134,7 +137,7 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
         signal(&child, name);
         let (output, err) = ended(child);
         assert_eq!(output.status.code(), Some(code), "{err}");
-        let (said, command) = err.trim_end().split_once(" To go on:\n    ").unwrap();
+        let (said, command) = err.trim_end().split_once(" To resume:\n    ").unwrap();
         let saved = checkpoints.join(newest(&checkpoints).unwrap());
         assert!(said.ends_with(&format!("saved to {}.", saved.display())), "{err}");
 
@@ -144,7 +147,7 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
         let (output, out, err) =
             run(Command::new("sh").args(["-c", &command]).env("OMP_NUM_THREADS", "1"));
         assert!(output.status.success() && out.ends_with("End of the training\n"), "{err}");
-        assert!(err.starts_with("going on in epoch "), "{err}");
+        assert!(err.starts_with("resuming in epoch "), "{err}");
         assert!(bits(&model) == *UNDISTURBED);
     }
 }
@@ -199,12 +202,12 @@ fn resuming_says_where_it_starts() {
     assert!(output.status.success(), "{err}");
     let lines: Vec<_> = err.lines().collect();
     assert!(lines[0].starts_with("passed over: ") && lines[0].contains("step-000000050"), "{err}");
-    assert_eq!(lines[1], "going on in epoch 1, after 1568 of 1600 images");
+    assert_eq!(lines[1], "resuming in epoch 1, after 1568 of 1600 images");
     assert!(out.contains("epoch 1\nTrain Loss"), "{out}");
 
     // A run that is over is over.
     let (output, out, err) = run(checked(dir.path()).args(["--resume", "--epochs", "1"]));
-    assert!(output.status.success() && err == "going on after epoch 1\n", "{err}");
+    assert!(output.status.success() && err == "resuming after epoch 1\n", "{err}");
     assert!(out.ends_with("----\nEnd of the training\n"), "{out}");
     let model = dir.path().join("model.safetensors");
     finish(checked(dir.path()).args(["--resume", "--epochs", "1"]), &model);
@@ -324,12 +327,15 @@ fn a_loss_that_is_not_finite_leaves_the_last_good_checkpoint() {
     assert!(output.status.success(), "{err}");
     let before = names(dir.path(), "");
     let newest = dir.path().join(newest(dir.path()).unwrap());
-    let mut trainer = Trainer::resume(&newest).unwrap();
-    tch::no_grad(|| {
-        for mut variable in trainer.var_store().trainable_variables() {
-            let _ = variable.fill_(f64::NAN);
-        }
-    });
+    let trainer = Trainer::resume(&newest).unwrap();
+    let mut spoilt = StateDict::new();
+    for (name, array) in trainer.state_dict().iter() {
+        let nan = vec![f32::NAN; array.values().len()];
+        spoilt.insert(name, Array::new(array.shape().into(), nan).unwrap()).unwrap();
+    }
+    let path = SMALL.path().join("spoilt.safetensors");
+    spoilt.write(&path).unwrap();
+    let mut trainer = Trainer::with_weights(trainer.config().clone(), &path).unwrap();
     let checkpoints = Checkpoints::open(dir.path()).unwrap();
     assert!(checkpoints.save(&trainer).is_err());
     assert!(trainer.train_epoch(&Mnist::open(SMALL.path()).unwrap().train).is_err());

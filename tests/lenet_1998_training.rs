@@ -1,9 +1,13 @@
 //! The 1998 paper's training: that it learns, follows from the seed, stops and goes on with the same bits, and draws.
 
-use lenet::tch::{Device, Tensor, nn, nn::Module, no_grad_guard};
 use lenet::{
-    C3, Checkpoints, Dataset, Distortion, EarlyEstimates, Error, Fit, LeNet1998, LeNet1998Config,
-    LeNet1998TrainConfig, LeNet1998Trainer, Mnist, PassStats, TrainConfig, Trainer, weights,
+    Checkpoints, Dataset, Error, Mnist, TrainConfig, Trainer,
+    data::{Distortion, Fit, Idx},
+    lenet_1998::{
+        C3, EarlyEstimates, LeNet1998Config, LeNet1998TrainConfig, LeNet1998Trainer, PassStats,
+    },
+    train::Device,
+    weights::StateDict,
 };
 use std::{
     fs,
@@ -25,9 +29,8 @@ fn config() -> LeNet1998TrainConfig {
 }
 
 fn bits(trainer: &LeNet1998Trainer) -> Vec<u32> {
-    let variables = trainer.var_store().trainable_variables();
-    let flat = variables.iter().map(|variable| variable.detach().reshape([-1]));
-    flat.flat_map(|values| Vec::<f32>::try_from(values).unwrap()).map(f32::to_bits).collect()
+    let weights = trainer.state_dict();
+    weights.iter().flat_map(|(_, array)| array.values()).map(|value| value.to_bits()).collect()
 }
 
 /// Each row of the table of results, and the distortions.
@@ -49,7 +52,7 @@ fn padding_puts_the_image_in_the_middle() {
     let image = |data: &Dataset| data.image(0).unwrap();
     let (padded, resized) = (image(&padded.train), image(&resized.train));
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/data/mnist/train-images-idx3-ubyte.gz");
-    let original = lenet::Idx::read(path).unwrap();
+    let original = Idx::read(path).unwrap();
     for (x, y, pixel) in padded.enumerate_pixels() {
         let inside = (2..30).contains(&x) && (2..30).contains(&y);
         let expected =
@@ -76,17 +79,29 @@ fn it_learns() {
     }
 }
 
-/// The variables are what was trained, and its evaluation is theirs.
+/// libtorch's module with the trained weights answers as the trainer does.
+#[cfg(feature = "torch")]
 #[test]
 fn what_it_answers_is_what_the_module_answers() {
+    use lenet::{
+        lenet_1998::LeNet1998,
+        tch::{Device, Kind, Tensor, nn, nn::Module, no_grad_guard},
+    };
+
+    let module = |trainer: &LeNet1998Trainer| {
+        let mut vs = nn::VarStore::new(Device::Cpu);
+        let net = LeNet1998::new(&vs.root(), trainer.config().network);
+        trainer.state_dict().load_into(&mut vs).unwrap();
+        net
+    };
     let mnist = mnist(Fit::Pad);
     let (train, test) = (mnist.train.first(300), mnist.test.first(200));
     for config in configs() {
         let mut trainer = LeNet1998Trainer::new(config).unwrap();
         trainer.train_pass(&train).unwrap();
         let _no_grad = no_grad_guard();
-        let logits = trainer.model().forward(&test.images());
-        let right = logits.argmax(1, false).eq_tensor(&test.labels()).sum(lenet::tch::Kind::Int64);
+        let logits = module(&trainer).forward(&test.images());
+        let right = logits.argmax(1, false).eq_tensor(&test.labels()).sum(Kind::Int64);
         let evaluation = trainer.evaluate(&test).unwrap();
         assert_eq!(right.int64_value(&[]) as usize, 200 - evaluation.mistakes.len());
 
@@ -215,11 +230,11 @@ fn a_checkpoint_is_a_file_of_weights() {
     let path = dir.path().join("run.safetensors");
     let trainer = LeNet1998Trainer::new(config()).unwrap();
     trainer.save_checkpoint(&path).unwrap();
-    let mut vs = nn::VarStore::new(Device::Cpu);
-    let net = LeNet1998::new(&vs.root(), config().network);
-    weights::load(&mut vs, &path).unwrap();
-    let images = mnist(Fit::Pad).test.first(3).images();
-    assert_eq!(net.forward(&images), trainer.model().forward(&images));
+    let weights = StateDict::read(&path).unwrap();
+    assert_eq!(weights.len(), 12);
+    for (name, array) in trainer.state_dict().iter() {
+        assert_eq!(weights.get(name), Some(array), "{name}");
+    }
     // And a trainer starts from one.
     let started =
         LeNet1998Trainer::with_weights(LeNet1998TrainConfig { seed: 9, ..config() }, &path);
@@ -285,7 +300,10 @@ fn a_run_that_diverges_is_noticed() {
 #[cfg(feature = "report")]
 #[test]
 fn pictures_are_drawn_and_gone_on_with() {
-    use lenet::{HeldOut, LeNet1998Pictures, image};
+    use lenet::{
+        image,
+        lenet_1998::{HeldOut, LeNet1998Pictures},
+    };
 
     let mnist = mnist(Fit::Pad);
     let (train, test) = (mnist.train.first(500), mnist.test.first(300));

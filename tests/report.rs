@@ -1,7 +1,10 @@
 //! The report: that its files are what they say, that a run can go on with it, and what it does when it can't write.
 
-use lenet::tch::{Device, Kind, Tensor, nn, no_grad_guard};
-use lenet::{Dataset, EpochRecord, Error, Mnist, Report, TrainConfig, Trainer};
+use lenet::{
+    Dataset, EpochRecord, Error, Mnist, Report, TrainConfig, Trainer,
+    train::Device,
+    weights::{Array, StateDict},
+};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, HashSet},
@@ -39,7 +42,7 @@ impl Run {
     }
 
     fn record(&self, report: &mut Report, record: &EpochRecord) {
-        report.record(record, self.trainer.var_store(), &self.test).unwrap();
+        report.record(record, &self.trainer.state_dict(), &self.test).unwrap();
     }
 }
 
@@ -295,12 +298,10 @@ fn what_is_not_finite_or_not_there_is_left_out() {
     record.test.accuracy = 1.0;
     record.test.mistakes.clear();
     record.test.confusion = [[0; 10]; 10];
-    {
-        let _no_grad = no_grad_guard();
-        let mut variables = run.trainer.var_store().variables();
-        let _ = variables.get_mut("con_sam.0.weight").unwrap().fill_(f64::NAN);
-    }
-    run.record(&mut Report::create(&dir).unwrap(), &record);
+    let mut weights = StateDict::new();
+    let filters = Array::new(vec![6, 1, 5, 5], vec![f32::NAN; 150]).unwrap();
+    weights.insert("con_sam.0.weight", filters).unwrap();
+    Report::create(&dir).unwrap().record(&record, &weights, &run.test).unwrap();
     let line = &jsonl(dir.path())[0];
     for name in ["train_loss", "test_loss", "images_per_second"] {
         assert!(line[name].is_null(), "{name}: {}", line[name]);
@@ -427,7 +428,7 @@ fn errors_name_the_path() {
     let first = run.epoch();
     let blocked = dir.join("confusion.png");
     fs::create_dir_all(blocked.join("full")).unwrap();
-    match report.record(&first, run.trainer.var_store(), &run.test) {
+    match report.record(&first, &run.trainer.state_dict(), &run.test) {
         Err(Error::Io { action: "write", path, .. }) => assert_eq!(path, blocked),
         other => panic!("{other:?}"),
     }
@@ -467,16 +468,16 @@ fn another_network_or_set_is_refused() {
     let mut record = run.epoch();
     let mut report = Report::create(&dir).unwrap();
 
-    let other = nn::VarStore::new(Device::Cpu);
+    let other = StateDict::new();
     let refused = report.record(&record, &other, &run.test).unwrap_err().to_string();
     assert!(refused.contains("con_sam.0.weight"), "{refused}");
 
     record.test.mistakes = {
-        let blank = Tensor::zeros([500, 32, 32], (Kind::Uint8, Device::Cpu));
-        let labels = Tensor::arange(500, (Kind::Int64, Device::Cpu)).remainder(10);
-        run.trainer.evaluate(&Dataset::new(blank, labels).unwrap()).unwrap().mistakes
+        let labels = (0..500).map(|i| (i % 10) as u8).collect();
+        let blank = Dataset::from_pixels(vec![0; 500 * 1024], labels).unwrap();
+        run.trainer.evaluate(&blank).unwrap().mistakes
     };
-    let refused = report.record(&record, run.trainer.var_store(), &run.test.first(1));
+    let refused = report.record(&record, &run.trainer.state_dict(), &run.test.first(1));
     assert!(matches!(refused, Err(Error::Invalid { .. })), "{refused:?}");
     assert!(jsonl(dir.path()).is_empty());
 }

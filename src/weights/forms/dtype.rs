@@ -1,3 +1,5 @@
+use std::fmt::Debug;
+
 use half::{bf16, f16};
 
 use super::{
@@ -89,16 +91,20 @@ pub(super) fn not_floating(dtype: &str) -> Fault {
 const MAX_DIMENSIONS: usize = 32;
 
 /// The shape that a file gives as these lengths.
-pub(super) fn checked_shape(lengths: &[i64]) -> Parsed<Vec<usize>> {
+pub(super) fn checked_shape<L>(lengths: &[L]) -> Parsed<Vec<usize>>
+where
+    L: Copy + Debug + TryInto<usize>,
+{
     if lengths.len() > MAX_DIMENSIONS {
         return Err(format!("{} dimensions, more than {MAX_DIMENSIONS}", lengths.len()).into());
     }
     // An empty array's other lengths are multiplied, too, for its strides.
     let mut extent = 1isize;
     let shape = lengths.iter().map(|&length| {
+        let length = length.try_into().ok()?;
         extent = extent.checked_mul(isize::try_from(length).ok()?.max(1))?;
-        usize::try_from(length).ok()
+        Some(length)
     });
-    let shape: Option<Vec<_>> = shape.collect();
+    let shape: Option<_> = shape.collect();
     shape.ok_or_else(|| Fault(format!("shape {lengths:?} is negative or overflows")))
 }

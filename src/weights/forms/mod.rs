@@ -18,32 +18,22 @@ use fault::Parsed;
 
 use super::{Form, StateDict};
 
-/// What reads a form, and what writes it.
+/// What tells a form, what reads it, and what writes it.
+type Sign = fn(&[u8]) -> bool;
 type Reader = fn(&[u8]) -> Parsed<StateDict>;
 type Writer = fn(&StateDict) -> Parsed<Vec<u8>>;
 
 impl Form {
     /// The form that `bytes`, a whole file, are of, as far as can be told without reading it.
     pub fn of_bytes(bytes: &[u8]) -> Option<Form> {
-        if bytes.starts_with(archive::MAGIC) {
-            let names = archive::Archive::open(bytes).ok();
-            match names
-                .is_some_and(|archive| archive.names().all(|name| name.ends_with(npz::SUFFIX)))
-            {
-                true => Some(Form::Npz),
-                false => Some(Form::Torch),
-            }
-        } else if torch_save::is_legacy(bytes) {
-            Some(Form::Torch)
-        } else if paddle::is_pickle(bytes) {
-            Some(Form::Paddle)
-        } else if safetensors::has_header(bytes) {
-            Some(Form::Safetensors)
-        } else if onnx::is_model(bytes) {
-            Some(Form::Onnx)
-        } else {
-            None
-        }
+        let signs: [(Form, Sign); 5] = [
+            (Form::Npz, npz::is_archive), // before torch.save's, whose zips are all others
+            (Form::Torch, torch_save::is_file),
+            (Form::Paddle, paddle::is_pickle),
+            (Form::Safetensors, safetensors::has_header),
+            (Form::Onnx, onnx::is_model),
+        ];
+        signs.into_iter().find(|(_, is)| is(bytes)).map(|(form, _)| form)
     }
 
     /// `None` for a form that is written only.

@@ -2,13 +2,19 @@
 
 use super::{
     super::StateDict,
-    archive::{Archive, ArchiveWriter},
+    archive::{Archive, ArchiveWriter, MAGIC},
     fault::{Fault, Parsed},
     npy,
 };
 
 /// What the name of an array's entry ends with.
-pub(super) const SUFFIX: &str = ".npy";
+const SUFFIX: &str = ".npy";
+
+/// Whether `bytes` are a good zip in which everything is an array.
+pub(super) fn is_archive(bytes: &[u8]) -> bool {
+    let all_arrays = |archive: Archive<'_>| archive.names().all(|name| name.ends_with(SUFFIX));
+    bytes.starts_with(MAGIC) && Archive::open(bytes).is_ok_and(all_arrays)
+}
 
 pub(super) fn read(bytes: &[u8]) -> Parsed<StateDict> {
     let archive = Archive::open(bytes)?;

@@ -50,11 +50,7 @@ pub(super) fn is_pickle(bytes: &[u8]) -> bool {
 }
 
 pub(super) fn read(bytes: &[u8]) -> Parsed<StateDict> {
-    let pickle = Pickle::read(bytes, &ALLOWED)?;
-    match bytes.len() - pickle.length {
-        0 => {}
-        more => return Err(format!("{more} bytes after the pickle").into()),
-    }
+    let pickle = Pickle::read_whole(bytes, &ALLOWED)?;
     let mut weights = StateDict::default();
     for (name, node) in find_state_dict(pickle.root(), |node| state(node).is_some(), NAMES)? {
         if name == SLICES {

@@ -49,9 +49,7 @@ fn array(view: &TensorView<'_>) -> Parsed<Array> {
         FileDtype::F64 => Dtype::F64,
         other => return Err(not_floating(&other.to_string())),
     };
-    let shape = view.shape().iter().map(|&length| i64::try_from(length));
-    let shape: Vec<_> = shape.collect::<Result<_, _>>().map_err(|_| "a dimension overflows")?;
-    dtype.array(view.data(), checked_shape(&shape)?)
+    dtype.array(view.data(), checked_shape(view.shape())?)
 }
 
 pub(super) fn write(weights: &StateDict) -> Parsed<Vec<u8>> {

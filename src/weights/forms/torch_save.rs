@@ -16,7 +16,7 @@ use super::{
         Array, StateDict,
         array::{positions, row_major},
     },
-    archive::{Archive, ArchiveWriter},
+    archive::{Archive, ArchiveWriter, MAGIC},
     dtype::{Dtype, checked_shape, not_floating},
     fault::{Fault, Parsed},
     pickle::{Global, Node, Object, Pickle, Pickler, find_state_dict},
@@ -59,8 +59,13 @@ const EXPANDED_PER_BYTE: usize = 8;
 /// What wrapping a model puts before its names: `nn.DataParallel`, `torch.compile`.
 const PREFIXES: [&str; 2] = ["module.", "_orig_mod."];
 
+/// Whether `bytes` begin like a zip or a legacy file.
+pub(super) fn is_file(bytes: &[u8]) -> bool {
+    bytes.starts_with(MAGIC) || is_legacy(bytes)
+}
+
 /// Whether `bytes` begin with a legacy file's magic number.
-pub(super) fn is_legacy(bytes: &[u8]) -> bool {
+fn is_legacy(bytes: &[u8]) -> bool {
     // Before the number: the protocol, perhaps a frame, and the instruction with its length.
     let start = bytes.get(..bytes.len().min(32)).unwrap_or_default();
     start.first() == Some(&0x80)
@@ -87,7 +92,7 @@ fn read_zip(bytes: &[u8]) -> Parsed<StateDict> {
         _ => return Err("its byteorder is neither little nor big".into()),
     }
     let pickled = archive.read(&format!("{root}data.pkl"))?;
-    let pickle = whole_pickle(&pickled)?;
+    let pickle = Pickle::read_whole(&pickled, &ALLOWED).map_err(|fault| fault.at("data.pkl"))?;
 
     let mut used = HashSet::new();
     for id in pickle.persistent() {
@@ -184,15 +189,6 @@ fn check_little_endian(system: Node<'_, '_>) -> Parsed<()> {
     }
 }
 
-/// The pickle that `bytes` are, with nothing after it.
-fn whole_pickle(bytes: &[u8]) -> Parsed<Pickle<'_>> {
-    let pickle = Pickle::read(bytes, &ALLOWED).map_err(|fault| fault.at("data.pkl"))?;
-    match bytes.len() - pickle.length {
-        0 => Ok(pickle),
-        more => Err(format!("data.pkl: {more} bytes after the pickle").into()),
-    }
-}
-
 fn state_dict<'a>(
     pickle: &Pickle<'a>,
     file_length: usize,
@@ -248,22 +244,21 @@ impl<'a> StorageId<'a> {
     fn parse(id: Node<'_, 'a>) -> Parsed<StorageId<'a>> {
         let items = id.items().unwrap_or_default();
         // A legacy file has one item more, for a storage that is part of another, which torch.save never is.
-        let (class, key, count) = match items.as_slice() {
-            [kind, class, key, _device, count] if kind.text() == Some("storage") => {
-                (class, key, count)
-            }
-            [kind, class, key, _device, count, part]
-                if kind.text() == Some("storage") && *part.object() == Object::None =>
-            {
-                (class, key, count)
-            }
-            _ => return Err("a persistent id is not a storage's".into()),
+        let items = match items.as_slice() {
+            [items @ .., part] if items.len() == 5 && *part.object() == Object::None => items,
+            items => items,
         };
-        match (class.object(), key.text(), count.int()) {
-            (&Object::Global(("torch", class)), Some(key), Some(count)) => {
+        let [kind, class, key, _device, count] = items else {
+            return Err("a persistent id is not a storage's".into());
+        };
+        match (kind.text(), class.object(), key.text(), count.int()) {
+            (Some("storage"), &Object::Global(("torch", class)), Some(key), Some(count)) => {
                 Ok(StorageId { class, key, count })
             }
-            _ => Err("a storage's id is not (class, name, device, count)".into()),
+            (Some("storage"), ..) => {
+                Err("a storage's id is not (class, name, device, count)".into())
+            }
+            _ => Err("a persistent id is not a storage's".into()),
         }
     }
 

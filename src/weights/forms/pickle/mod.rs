@@ -65,6 +65,15 @@ impl<'a> Pickle<'a> {
         unpickler::read(bytes, allowed)
     }
 
+    /// Reads the pickle that `bytes` are, with nothing after it.
+    pub(super) fn read_whole(bytes: &'a [u8], allowed: &[Global<'_>]) -> Parsed<Pickle<'a>> {
+        let pickle = Pickle::read(bytes, allowed)?;
+        match bytes.len() - pickle.length {
+            0 => Ok(pickle),
+            more => Err(format!("{more} bytes after the pickle").into()),
+        }
+    }
+
     /// The object that the pickle is of.
     pub(super) fn root(&self) -> Node<'_, 'a> {
         Node { pickle: self, id: self.root }
@@ -192,37 +201,28 @@ pub(super) fn find_state_dict<'p, 'a>(
     is_tensor: impl Fn(Node<'p, 'a>) -> bool,
     ignored: &str,
 ) -> Parsed<Vec<(&'a str, Node<'p, 'a>)>> {
+    let first_other = |entries: &[(&'a str, Node<'p, 'a>)]| {
+        entries.iter().copied().find(|&(_, value)| !is_tensor(value))
+    };
     let entries = text_keyed(root, "the pickled object", ignored)?;
-    if entries.iter().all(|&(_, value)| is_tensor(value)) {
-        return Ok(entries);
-    }
-    let nested: Vec<_> = entries
-        .iter()
-        .filter(|(key, value)| {
-            NESTING_KEYS.contains(key) && matches!(value.object(), Object::Dict(_))
-        })
-        .collect();
-    match nested.as_slice() {
-        [(key, value)] => {
-            let entries = text_keyed(*value, key, ignored)?;
-            match entries.iter().find(|&&(_, value)| !is_tensor(value)) {
-                Some((name, value)) => {
-                    Err(format!("{key}[{name:?}] is {}, not a tensor", value.describe()).into())
-                }
-                None => Ok(entries),
-            }
+    let Some((other, value)) = first_other(&entries) else { return Ok(entries) };
+    let mut nested = entries.iter().filter(|(key, value)| {
+        NESTING_KEYS.contains(key) && matches!(value.object(), Object::Dict(_))
+    });
+    match (nested.next(), nested.next()) {
+        (Some((key, dict)), None) => {
+            let entries = text_keyed(*dict, key, ignored)?;
+            let Some((other, value)) = first_other(&entries) else { return Ok(entries) };
+            Err(format!("{key}[{other:?}] is {}, not a tensor", value.describe()).into())
         }
-        [] => match entries.iter().find(|&&(_, value)| !is_tensor(value)) {
-            Some((name, value)) => Err(Fault(format!(
-                "{name:?} is {}, not a tensor, and no dict is kept under {}",
-                value.describe(),
-                NESTING_KEYS.join(", ")
-            ))),
-            None => Ok(entries),
-        },
-        [(first, _), (second, _), ..] => {
+        (Some((first, _)), Some((second, _))) => {
             Err(format!("a dict is kept both under {first:?} and under {second:?}").into())
         }
+        (None, _) => Err(Fault(format!(
+            "{other:?} is {}, not a tensor, and no dict is kept under {}",
+            value.describe(),
+            NESTING_KEYS.join(", ")
+        ))),
     }
 }
 

@@ -1,9 +1,10 @@
 //! Checkpoints: a run that stops and goes on ends with the same bits, and a file that is not whole is refused.
 
-use lenet::tch::{self, Device};
 use lenet::{
-    Adam, AdamW, Best, Checkpoints, Dataset, EpochStats, Error, Mnist, OneCycleLr, Optimizer,
-    Schedule, Sgd, TrainConfig, Trainer, weights::StateDict,
+    Adam, AdamW, Checkpoints, Dataset, EpochStats, Error, Mnist, OneCycleLr, Optimizer, Schedule,
+    Sgd, TrainConfig, Trainer,
+    train::{Best, Device},
+    weights::StateDict,
 };
 use sha2::{Digest, Sha256};
 use std::{
@@ -18,8 +19,7 @@ fn mnist() -> Mnist {
 
 fn config() -> TrainConfig {
     // The tests run side by side: threads that wait for each other by spinning would stand in each other's way.
-    tch::set_num_threads(1);
-    TrainConfig { device: Device::Cpu, ..TrainConfig::pytorch() }
+    TrainConfig { device: Device::Cpu, threads: Some(1), ..TrainConfig::pytorch() }
 }
 
 /// All that a run ends with.
@@ -54,9 +54,8 @@ fn run(
 }
 
 fn bits(trainer: &Trainer) -> Vec<u32> {
-    let variables = trainer.var_store().trainable_variables();
-    let flat = variables.iter().map(|variable| variable.detach().reshape([-1]));
-    flat.flat_map(|values| Vec::<f32>::try_from(values).unwrap()).map(f32::to_bits).collect()
+    let weights = trainer.state_dict();
+    weights.iter().flat_map(|(_, array)| array.values()).map(|value| value.to_bits()).collect()
 }
 
 /// Each optimizer, and each schedule that looks back, with clipping.
@@ -159,7 +158,8 @@ fn an_epoch_goes_on_with_the_set_that_it_began_with() {
     let before = bits(&trainer);
     let right = mnist().train.first(42);
     let more = mnist().train.first(43);
-    let others = Dataset::new(right.pixels(), 9 - right.labels()).unwrap();
+    let labels = right.label_bytes().iter().map(|label| 9 - label).collect();
+    let others = Dataset::from_pixels(right.image_bytes().as_flattened().to_vec(), labels).unwrap();
     for other in [&more, &others] {
         let error = trainer.train_epoch(other).unwrap_err().to_string();
         assert!(error.starts_with("data: expected the set so far, 42 images with"), "{error}");
@@ -352,6 +352,25 @@ fn another_version_is_refused_with_what_differs() {
     }
 }
 
+#[test]
+fn a_run_on_a_device_that_is_not_here_is_resumed_on_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("checkpoint");
+    let trainer = in_an_epoch();
+    trainer.save_checkpoint(&path).unwrap();
+    let from = r#"\"device\":\"cpu\",\"engine\":\"Auto\",\"threads\":1"#;
+    let to = r#"\"device\":\"cuda:99\",\"engine\":\"Auto\"          "#; // as long
+    fs::write(&path, forged(&path, from, to)).unwrap();
+    let error = Trainer::resume(&path).unwrap_err();
+    assert!(matches!(&error, Error::NoDevice { device, .. } if device == "cuda:99"), "{error}");
+    let resumed = Trainer::resume_with(trainer.config().clone(), &path).unwrap();
+    let [resumed, trainer] = [resumed, trainer].map(|mut trainer| {
+        trainer.train_epoch(&mnist().train.first(42)).unwrap();
+        bits(&trainer)
+    });
+    assert_eq!(resumed, trainer);
+}
+
 /// With the right checksum.
 #[test]
 fn what_no_run_comes_to_is_refused() {
@@ -394,7 +413,7 @@ fn what_is_no_checkpoint_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("weights.safetensors");
     let trainer = in_an_epoch();
-    lenet::weights::save(trainer.var_store(), &path).unwrap();
+    trainer.save(&path).unwrap();
     let error = Trainer::resume(&path).unwrap_err().to_string();
     assert!(error.ends_with("is not a good checkpoint file: it has no checksum"), "{error}");
     let error = Trainer::resume(dir.path().join("nothing")).unwrap_err();

@@ -1,23 +1,18 @@
 //! Reading digits: MNIST's own, as its files have them and as pictures have them; others; and what is no digit.
 
 use lenet::{
-    Classifier, Error, Idx, LeNet, Mnist, Prepared,
+    Classifier, Dataset, Error, Mnist, Prepared, TrainConfig, Trainer,
+    data::Idx,
     image::{self, DynamicImage, GrayImage, ImageBuffer, Luma, Rgb, Rgba, imageops},
-    tch::{self, Device, Kind, Tensor, nn, nn::Module},
-    weights::{self, StateDict},
+    train::Device,
+    weights::StateDict,
 };
 use proptest::prelude::*;
-use std::{
-    fs,
-    path::Path,
-    sync::{Arc, Mutex},
-    thread,
-};
+use std::{fs, path::Path, sync::Arc, thread};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 fn pretrained() -> Classifier {
-    tch::set_num_threads(1); // as the other tests
     Classifier::pretrained().unwrap()
 }
 
@@ -46,17 +41,15 @@ fn right(every: usize, picture: impl Fn(usize, GrayImage) -> DynamicImage) -> us
 }
 
 /// How many of them the network reads right when it is given them as in training.
-fn right_by_the_network(every: i64) -> i64 {
-    let mut vs = nn::VarStore::new(Device::Cpu);
-    let generator = GENERATOR.lock();
-    let net = LeNet::new(&vs.root());
-    drop(generator);
-    weights::load(&mut vs, Path::new(ROOT).join("weights/mnist.safetensors")).unwrap();
+fn right_by_the_network(every: usize) -> usize {
+    let config = TrainConfig { device: Device::Cpu, threads: Some(1), ..TrainConfig::pytorch() };
+    let weights = Path::new(ROOT).join("weights/mnist.safetensors");
+    let trainer = Trainer::with_weights(config, weights).unwrap();
     let test = Mnist::open(Path::new(ROOT).join("data/mnist")).unwrap().test;
-    let chosen = Tensor::arange_start_step(0, 10_000, every, (Kind::Int64, Device::Cpu));
-    let answers = tch::no_grad(|| net.forward(&test.images().index_select(0, &chosen)));
-    let right = answers.argmax(1, false).eq_tensor(&test.labels().index_select(0, &chosen));
-    right.sum(Kind::Int64).int64_value(&[])
+    let pixels = test.image_bytes().iter().step_by(every).flatten().copied().collect();
+    let labels = test.label_bytes().iter().step_by(every).copied().collect();
+    let test = trainer.evaluate(&Dataset::from_pixels(pixels, labels).unwrap()).unwrap();
+    test.samples - test.mistakes.len()
 }
 
 fn inverted(mut image: GrayImage) -> GrayImage {
@@ -106,7 +99,7 @@ fn mnist_s_own_images_are_read_as_well_as_by_the_network() {
 #[test]
 fn so_are_they_as_pictures() {
     let figures = [
-        right_by_the_network(20) as usize,
+        right_by_the_network(20),
         right(20, |_, image| image.into()),
         right(20, |i, image| on_a_sheet(i, &image).into()),
         right(20, |i, image| inverted(on_a_sheet(i, &image)).into()),
@@ -150,8 +143,8 @@ fn of_the_samples_78_of_80_are_read_right() {
     }
 }
 
-/// However many come together: the kernels take them in groups of 8 or 16, and one alone has kernels of its own. What
-/// libtorch computes is a third opinion.
+/// However many come together: the kernels take them in groups of 8 or 16, and one alone has kernels of its own, whose last
+/// stage are the logits. What libtorch computes is a third opinion.
 #[test]
 fn a_batch_of_any_size_is_read_as_one_by_one() {
     let classifier = pretrained();
@@ -169,11 +162,21 @@ fn a_batch_of_any_size_is_read_as_one_by_one() {
         }
     }
     for (image, alone) in images.iter().zip(&alone).step_by(7) {
-        let stages = classifier.stages(&Prepared::new(image).unwrap()).unwrap();
-        let softmax = stages[6].output.softmax(-1, Kind::Float).flatten(0, -1);
-        let softmax: [f32; 10] = Vec::try_from(softmax).unwrap().try_into().unwrap();
-        assert!(same(&alone.probabilities, &softmax), "{alone:?} {softmax:?}");
+        let prepared = Prepared::new(image).unwrap();
+        let logits = [
+            classifier.stages(&prepared)[6].values.as_slice().try_into().unwrap(),
+            #[cfg(feature = "torch")]
+            torch::logits(&prepared),
+        ];
+        for softmax in logits.map(softmax) {
+            assert!(same(&alone.probabilities, &softmax), "{alone:?} {softmax:?}");
+        }
     }
+}
+
+fn softmax(logits: [f32; 10]) -> [f32; 10] {
+    let sum: f32 = logits.iter().map(|logit| logit.exp()).sum();
+    logits.map(|logit| logit.exp() / sum)
 }
 
 #[test]
@@ -415,22 +418,6 @@ fn hairlines_are_read_whatever_their_size() {
     }
 }
 
-/// Held by a test that draws from libtorch's generator, of which there is one for all tests.
-static GENERATOR: Mutex<()> = Mutex::new(());
-
-/// A program's own random numbers are the same with and without a classifier.
-#[test]
-fn opening_one_draws_no_random_numbers() {
-    let _generator = GENERATOR.lock();
-    let draw = || Vec::<f32>::try_from(Tensor::rand([4], (Kind::Float, Device::Cpu))).unwrap();
-    tch::manual_seed(5);
-    let expected = draw();
-    tch::manual_seed(5);
-    let classifier = pretrained();
-    classifier.stages(&Prepared::new(&samples()[0].1).unwrap()).unwrap();
-    assert_eq!(draw(), expected);
-}
-
 #[test]
 fn many_threads_share_one() {
     fn shared<T: Send + Sync + 'static>(value: T) -> Arc<T> {
@@ -474,9 +461,7 @@ fn weights_of_any_form_will_do_but_not_of_any_network() {
         weights.write(&path).unwrap();
         let classifier = Classifier::open(path).unwrap();
         assert_eq!(classifier.classify(image).unwrap(), expected);
-        let stages = classifier.stages(&Prepared::new(image).unwrap()).unwrap();
-        assert_eq!(stages.len(), 7);
-        assert!(stages.iter().all(|stage| !stage.output.requires_grad()), "it records gradients");
+        assert_eq!(classifier.stages(&Prepared::new(image).unwrap()).len(), 7);
     }
     let golden = Path::new(ROOT).join("tests/golden/weights");
     assert!(matches!(Classifier::open(golden.join("state_dict.pt")), Err(Error::StateDict(_))));
@@ -499,4 +484,44 @@ fn weights_of_any_form_will_do_but_not_of_any_network() {
     fs::write(&path, file).unwrap();
     let error = Classifier::open(&path).unwrap_err().to_string();
     assert!(error.contains("add up to 6.8"), "{error}");
+}
+
+/// Libtorch beside it.
+#[cfg(feature = "torch")]
+mod torch {
+    use super::{ROOT, pretrained, samples};
+    use lenet::{
+        LeNet, Prepared,
+        tch::{self, Device, Kind, Tensor, nn, nn::Module},
+        weights,
+    };
+    use std::{path::Path, sync::Mutex};
+
+    /// Held by what draws from libtorch's generator, of which there is one for all tests.
+    static GENERATOR: Mutex<()> = Mutex::new(());
+
+    /// What libtorch computes for an image, with the same weights.
+    pub fn logits(image: &Prepared) -> [f32; 10] {
+        let mut vs = nn::VarStore::new(Device::Cpu);
+        let generator = GENERATOR.lock();
+        let net = LeNet::new(&vs.root());
+        drop(generator);
+        weights::load(&mut vs, Path::new(ROOT).join("weights/mnist.safetensors")).unwrap();
+        let pixels = Tensor::from_slice(image.input().as_raw()).view([1, 1, 32, 32]);
+        let logits = tch::no_grad(|| net.forward(&(pixels.to_kind(Kind::Float) / 255.0)));
+        Vec::try_from(logits.view([10])).unwrap().try_into().unwrap()
+    }
+
+    /// A program's own random numbers are the same with and without a classifier.
+    #[test]
+    fn opening_one_draws_no_random_numbers() {
+        let _generator = GENERATOR.lock();
+        let draw = || Vec::<f32>::try_from(Tensor::rand([4], (Kind::Float, Device::Cpu))).unwrap();
+        tch::manual_seed(5);
+        let expected = draw();
+        tch::manual_seed(5);
+        let classifier = pretrained();
+        classifier.stages(&Prepared::new(&samples()[0].1).unwrap());
+        assert_eq!(draw(), expected);
+    }
 }

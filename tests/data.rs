@@ -1,8 +1,7 @@
-//! MNIST from its files to tensors, and what becomes of files that are not what they should be.
+//! MNIST from its files to pixels, and what becomes of files that are not what they should be.
 
 use flate2::{Compression, write::GzEncoder};
-use lenet::tch::{Device, Kind, Tensor};
-use lenet::{Dataset, Error, Idx, Mnist};
+use lenet::{Dataset, Error, Mnist, data::Idx};
 use sha2::{Digest, Sha256};
 use std::{fs, io::Write, path::Path};
 
@@ -47,42 +46,27 @@ fn write_mnist(dir: &Path, n: usize, encode: fn(&[u8]) -> Vec<u8>, suffix: &str)
     }
 }
 
-fn bytes_of(data: &Dataset) -> Vec<u8> {
-    Vec::try_from(data.pixels().reshape([-1])).unwrap()
+fn bytes_of(data: &Dataset) -> &[u8] {
+    data.image_bytes().as_flattened()
 }
 
 /// The sums are torchvision's: tests/golden/mnist_sha256.py.
 #[test]
 fn all_70_000_images_are_resized_as_torchvision_does_it() {
     assert_eq!(
-        sha256(&bytes_of(&mnist().train)),
+        sha256(bytes_of(&mnist().train)),
         "e2ed02ba3cec0dca9783366b9eb047f61b43620eecb6fd5bd0da3f7cedd17594"
     );
     assert_eq!(
-        sha256(&bytes_of(&mnist().test)),
+        sha256(bytes_of(&mnist().test)),
         "750966a83c3f66b21f310636df69984b116407e280d0e2fc2f606aa33c6749cc"
     );
 }
 
 #[test]
-fn images_are_divided_by_255() {
-    let images = mnist().test.first(100).images();
-    assert_eq!((images.size(), images.kind()), (vec![100, 1, 32, 32], Kind::Float));
-    let got: Vec<f32> = Vec::try_from(images.reshape([-1])).unwrap();
-    let expected: Vec<_> = bytes_of(&mnist().test.first(100))
-        .into_iter()
-        .map(|pixel| f32::from(pixel) / 255.0)
-        .collect();
-    assert_eq!(got, expected);
-    // It makes a difference: times 1/255 is not the same for all of them.
-    assert!((0..=255u8).any(|p| f32::from(p) / 255.0 != f32::from(p) * (1.0 / 255.0)));
-}
-
-#[test]
 fn sizes_and_labels() {
     assert_eq!((mnist().train.len(), mnist().test.len()), (60_000, 10_000));
-    let first: Vec<i64> = Vec::try_from(mnist().train.labels().narrow(0, 0, 5)).unwrap();
-    assert_eq!(first, [5, 0, 4, 1, 9]);
+    assert_eq!(mnist().train.label_bytes()[..5], [5, 0, 4, 1, 9]);
     let image = mnist().train.image(0).unwrap();
     assert_eq!(image.into_raw(), bytes_of(&mnist().train)[..1024]);
     assert!(matches!(mnist().train.image(60_000), Err(Error::Invalid { what: "index", .. })));
@@ -198,20 +182,66 @@ fn damaged_gzip_is_refused() {
 
 #[test]
 fn datasets_that_make_no_sense_are_refused() {
-    let pixels = |size: &[i64], kind| Tensor::zeros(size, (kind, Device::Cpu));
-    let labels = |labels: &[i64]| Tensor::from_slice(labels);
-    let good = pixels(&[2, 32, 32], Kind::Uint8);
-    assert!(Dataset::new(good.shallow_clone(), labels(&[0, 9])).is_ok());
+    assert!(Dataset::from_pixels(vec![0; 2 * 1024], vec![0, 9]).is_ok());
     for (pixels, labels, expected) in [
-        (pixels(&[2, 28, 28], Kind::Uint8), labels(&[0, 9]), "[n, 32, 32]"),
-        (pixels(&[2, 32, 32], Kind::Float), labels(&[0, 9]), "u8"),
-        (pixels(&[0, 32, 32], Kind::Uint8), labels(&[]), "one image"),
-        (good.shallow_clone(), labels(&[0]), "shape [2]"),
-        (good.shallow_clone(), labels(&[0, 1]).to_kind(Kind::Float), "i64"),
-        (good.shallow_clone(), labels(&[0, 10]), "digits 0 to 9"),
-        (good.shallow_clone(), labels(&[-1, 0]), "digits 0 to 9"),
+        (2 * 28 * 28, vec![0, 9], "1024 for each image"),
+        (0, vec![], "one image"),
+        (2 * 1024, vec![0], "2, one for each image"),
+        (2 * 1024, vec![0, 10], "digits 0 to 9"),
     ] {
-        let error = Dataset::new(pixels, labels).unwrap_err().to_string();
+        let error = Dataset::from_pixels(vec![0; pixels], labels).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
+    }
+}
+
+/// Sets from and to tensors.
+#[cfg(feature = "torch")]
+mod torch {
+    use super::{bytes_of, mnist};
+    use lenet::{
+        Dataset,
+        tch::{Device, Kind, Tensor},
+    };
+
+    #[test]
+    fn images_are_divided_by_255() {
+        let images = mnist().test.first(100).images();
+        assert_eq!((images.size(), images.kind()), (vec![100, 1, 32, 32], Kind::Float));
+        let got: Vec<f32> = Vec::try_from(images.reshape([-1])).unwrap();
+        let expected: Vec<_> = bytes_of(&mnist().test.first(100))
+            .iter()
+            .map(|&pixel| f32::from(pixel) / 255.0)
+            .collect();
+        assert_eq!(got, expected);
+        // It makes a difference: times 1/255 is not the same for all of them.
+        assert!((0..=255u8).any(|p| f32::from(p) / 255.0 != f32::from(p) * (1.0 / 255.0)));
+    }
+
+    #[test]
+    fn datasets_that_make_no_sense_are_refused() {
+        let pixels = |size: &[i64], kind| Tensor::zeros(size, (kind, Device::Cpu));
+        let labels = |labels: &[i64]| Tensor::from_slice(labels);
+        let good = pixels(&[2, 32, 32], Kind::Uint8);
+        assert!(Dataset::new(good.shallow_clone(), labels(&[0, 9])).is_ok());
+        for (pixels, labels, expected) in [
+            (pixels(&[2, 28, 28], Kind::Uint8), labels(&[0, 9]), "[n, 32, 32]"),
+            (pixels(&[2, 32, 32], Kind::Float), labels(&[0, 9]), "u8"),
+            (pixels(&[0, 32, 32], Kind::Uint8), labels(&[]), "one image"),
+            (good.shallow_clone(), labels(&[0]), "shape [2]"),
+            (good.shallow_clone(), labels(&[0, 1]).to_kind(Kind::Float), "i64"),
+            (good.shallow_clone(), labels(&[0, 10]), "digits 0 to 9"),
+            (good.shallow_clone(), labels(&[-1, 0]), "digits 0 to 9"),
+        ] {
+            let error = Dataset::new(pixels, labels).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn tensors_are_copied_to_bytes_and_back() {
+        let data = mnist().test.first(20);
+        let copy = Dataset::new(data.pixels(), data.labels()).unwrap();
+        assert_eq!(copy.image_bytes(), data.image_bytes());
+        assert_eq!(copy.label_bytes(), data.label_bytes());
     }
 }

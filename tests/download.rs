@@ -2,7 +2,10 @@
 #![cfg(feature = "download")]
 
 use flate2::{Compression, write::GzEncoder};
-use lenet::{Download, DownloadProgress, Error};
+use lenet::{
+    Error,
+    data::{Download, DownloadProgress},
+};
 use std::{
     fs,
     io::{self, BufRead, BufReader, Read, Write},

@@ -1,6 +1,6 @@
 //! What build.rs puts into this package's programs, so that they start by themselves.
 
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", feature = "torch"))]
 
 use std::{env, fs, path::PathBuf, process::Command};
 

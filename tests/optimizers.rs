@@ -1,8 +1,8 @@
 //! The trainer with optimizers, schedules and clipping. That their numbers are PyTorch's, the tests beside them show.
 
-use lenet::tch::{Device, Kind, Tensor, no_grad_guard};
 use lenet::{
     Adam, AdamW, Dataset, Error, Mnist, OneCycleLr, Optimizer, Schedule, Sgd, TrainConfig, Trainer,
+    train::Device,
 };
 
 fn data() -> Dataset {
@@ -11,45 +11,67 @@ fn data() -> Dataset {
 
 /// Plain gradient descent.
 fn config() -> TrainConfig {
-    // The tests run side by side: threads that wait for each other by spinning would stand in each other's way.
-    lenet::tch::set_num_threads(1);
     let optimizer = Optimizer::Sgd(Sgd::default());
-    TrainConfig { device: Device::Cpu, learning_rate: 0.1, optimizer, ..TrainConfig::pytorch() }
+    TrainConfig {
+        device: Device::Cpu,
+        threads: Some(1), // the tests run side by side
+        learning_rate: 0.1,
+        optimizer,
+        ..TrainConfig::pytorch()
+    }
 }
 
-fn weights(trainer: &Trainer) -> Tensor {
-    let _no_grad = no_grad_guard();
-    let variables = trainer.var_store().trainable_variables();
-    Tensor::cat(&variables.iter().map(|it| it.reshape([-1])).collect::<Vec<_>>(), 0)
+fn weights(trainer: &Trainer) -> Vec<f32> {
+    trainer.state_dict().iter().flat_map(|(_, array)| array.values().to_vec()).collect()
 }
 
 /// The gradient of the mean cross-entropy over `data`, by libtorch's own `backward`.
-fn gradient(trainer: &Trainer, data: &Dataset) -> Tensor {
+#[cfg(feature = "torch")]
+fn gradient(data: &Dataset) -> Vec<f32> {
+    use lenet::tch::Tensor;
+    lenet::tch::set_num_threads(1);
+    let trainer = Trainer::new(config()).unwrap();
     let logits = data.images().apply(trainer.model());
     let loss = logits.cross_entropy_for_logits(&data.labels());
     let variables = trainer.var_store().trainable_variables();
     let gradients = Tensor::run_backward(&[loss], &variables, false, false);
-    Tensor::cat(&gradients.iter().map(|it| it.reshape([-1])).collect::<Vec<_>>(), 0)
+    let flat: Vec<_> = gradients.iter().map(|it| it.reshape([-1])).collect();
+    Vec::try_from(Tensor::cat(&flat, 0)).unwrap()
 }
 
-/// How far one step on `data` takes the weights, and the gradient before it.
-fn one_step(config: TrainConfig, data: &Dataset) -> (Tensor, Tensor) {
-    let mut trainer = Trainer::new(config).unwrap();
-    let (before, gradient) = (weights(&trainer), gradient(&trainer, data));
-    trainer.train_batch(&data.images(), &data.labels()).unwrap();
-    (weights(&trainer) - before, gradient)
+/// The gradient of the mean cross-entropy over `data`: a step of plain gradient descent so long that the weights before it do
+/// not count. That it is PyTorch's, the test `parity` shows.
+#[cfg(not(feature = "torch"))]
+fn gradient(data: &Dataset) -> Vec<f32> {
+    let rate = 2f32.powi(40);
+    let mut trainer =
+        Trainer::new(TrainConfig { learning_rate: rate.into(), batch_size: 64, ..config() })
+            .unwrap();
+    trainer.train_epoch(data).unwrap();
+    weights(&trainer).iter().map(|weight| weight / -rate).collect()
 }
 
-fn norm(tensor: &Tensor) -> f64 {
-    tensor.square().sum(Kind::Double).double_value(&[]).sqrt()
+/// How far one step on all of `data` takes the weights.
+fn one_step(config: TrainConfig, data: &Dataset) -> Vec<f32> {
+    let mut trainer = Trainer::new(TrainConfig { batch_size: data.len(), ..config }).unwrap();
+    let before = weights(&trainer);
+    trainer.train_epoch(data).unwrap();
+    weights(&trainer).iter().zip(before).map(|(after, before)| after - before).collect()
+}
+
+fn norm(values: &[f32]) -> f64 {
+    values.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt()
 }
 
 /// Weights are up to 3 or so, and the difference of two of them is good to a bit of theirs: 2.4e-7.
-fn assert_close(got: &Tensor, expected: &Tensor) {
-    let off = (got - expected).abs().max().double_value(&[]);
-    assert!(off < 1e-6, "off by {off}");
-    let wrong = (got - expected * 1.001).abs().max().double_value(&[]);
-    assert!(wrong > 1e-6, "0.1 % is not seen: {wrong}");
+fn assert_close(got: &[f32], expected: impl Iterator<Item = f32> + Clone) {
+    let off = |factor: f32| {
+        let pairs = got.iter().zip(expected.clone());
+        let off = pairs.map(|(got, expected)| (got - expected * factor).abs());
+        off.max_by(f32::total_cmp).unwrap() // NaN is the most
+    };
+    assert!(off(1.0) < 1e-6, "off by {}", off(1.0));
+    assert!(off(1.001) > 1e-6, "0.1 % is not seen: {}", off(1.001));
 }
 
 #[test]
@@ -65,23 +87,22 @@ fn the_post_trains_with_adam_at_a_constant_rate_and_does_not_clip() {
 #[test]
 fn the_trainer_steps_with_the_optimizer_of_its_config() {
     let data = data();
-    let (step, gradient) = one_step(config(), &data);
-    assert_close(&step, &(gradient * -0.1));
+    let gradient = gradient(&data);
+    assert_close(&one_step(config(), &data), gradient.iter().map(|g| g * -0.1));
     // Adam's first step is the learning rate in the direction of each sign; its eps shows where the gradient is tiny.
     let optimizer = Optimizer::Adam(Adam { eps: 0.0, ..Adam::default() });
-    let (step, gradient) = one_step(TrainConfig { optimizer, ..config() }, &data);
-    assert_close(&step, &(gradient.sign() * -0.1));
+    let step = one_step(TrainConfig { optimizer, ..config() }, &data);
+    assert_close(&step, gradient.iter().map(|g| g.signum() * -0.1));
 }
 
 #[test]
 fn gradients_are_clipped_to_their_norm() {
     let data = data();
-    let (free, gradient) = one_step(config(), &data);
+    let (free, gradient) = (one_step(config(), &data), gradient(&data));
     let length = norm(&gradient);
     assert!(length > 0.1, "{length}");
-    let clipped =
-        |max_norm| one_step(TrainConfig { clip_norm: Some(max_norm), ..config() }, &data).0;
-    assert_close(&clipped(length / 2.0), &(&gradient * -0.05));
+    let clipped = |max_norm| one_step(TrainConfig { clip_norm: Some(max_norm), ..config() }, &data);
+    assert_close(&clipped(length / 2.0), gradient.iter().map(|g| g * -0.05));
     assert_eq!(clipped(length * 2.0), free);
 }
 
@@ -100,27 +121,39 @@ fn an_epoch_s_stats_have_its_learning_rate() {
     assert!(cosine[0] == 0.1 && (cosine[1] - 0.05).abs() < 1e-15 && cosine[2] == 0.0, "{cosine:?}");
 }
 
-/// 64 images in batches of 32 are two steps an epoch; a batch of one's own is one more.
+/// 64 images in batches of 32 are two steps an epoch, 32 are one.
 #[test]
 fn one_cycle_goes_by_steps_and_is_over_at_its_end() {
     let data = data();
-    let one_cycle = OneCycleLr::new(0.1, 5);
-    let schedule = Schedule::OneCycleLr(one_cycle);
+    let schedule = Schedule::OneCycleLr(OneCycleLr::new(0.1, 5));
     let mut trainer = Trainer::new(TrainConfig { schedule, ..config() }).unwrap();
-    let first = trainer.train_batch(&data.images(), &data.labels()).unwrap();
-    assert!((first.learning_rate - 0.1 / 25.0).abs() < 1e-15, "{first:?}");
+    let first = trainer.train_epoch(&data.first(32)).unwrap().learning_rate;
+    assert!((first - 0.1 / 25.0).abs() < 1e-15, "{first}");
     trainer.train_epoch(&data).unwrap();
     let last = trainer.train_epoch(&data).unwrap().learning_rate;
     assert!((last - 0.1 / 25.0 / 1e4).abs() < 1e-15, "{last}");
 
     let before = weights(&trainer);
-    for error in [
-        trainer.train_epoch(&data).unwrap_err(),
-        trainer.train_batch(&data.images(), &data.labels()).unwrap_err(),
-    ] {
-        assert!(matches!(error, Error::Invalid { what: "total_steps", .. }), "{error}");
-    }
-    assert_eq!((weights(&trainer), trainer.epochs()), (before, 2));
+    let error = trainer.train_epoch(&data).unwrap_err();
+    assert!(matches!(error, Error::Invalid { what: "total_steps", .. }), "{error}");
+    assert_eq!((weights(&trainer), trainer.epochs()), (before, 3));
+}
+
+#[cfg(feature = "torch")]
+#[test]
+fn a_batch_of_one_s_own_is_a_step_of_one_cycle() {
+    let data = data();
+    let schedule = Schedule::OneCycleLr(OneCycleLr::new(0.1, 5));
+    let mut trainer = Trainer::new(TrainConfig { schedule, ..config() }).unwrap();
+    let mut step = || trainer.train_batch(&data.images(), &data.labels());
+    let rates = [(); 5].map(|()| step().unwrap().learning_rate);
+    assert!((rates[0] - 0.1 / 25.0).abs() < 1e-15, "{rates:?}");
+    assert!((rates[4] - 0.1 / 25.0 / 1e4).abs() < 1e-15, "{rates:?}");
+    let error = step().unwrap_err();
+    assert!(matches!(error, Error::Invalid { what: "total_steps", .. }), "{error}");
+    let before = weights(&trainer);
+    trainer.train_batch(&data.images(), &data.labels()).unwrap_err();
+    assert_eq!((weights(&trainer), trainer.epochs(), trainer.steps()), (before, 0, 5));
 }
 
 #[test]

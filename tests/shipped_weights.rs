@@ -1,16 +1,11 @@
 //! The weights in the repository: what they reach, and that they say so.
 
-use lenet::{
-    Mnist, TrainConfig, Trainer,
-    tch::{self, Device},
-    weights::StateDict,
-};
+use lenet::{Mnist, TrainConfig, Trainer, train::Device, weights::StateDict};
 
 #[test]
 fn they_reach_what_they_say() {
-    tch::set_num_threads(1); // as the other tests
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/weights/mnist.safetensors");
-    let config = TrainConfig { device: Device::Cpu, ..TrainConfig::pytorch() };
+    let config = TrainConfig { device: Device::Cpu, threads: Some(1), ..TrainConfig::pytorch() };
     let trainer = Trainer::with_weights(config, path).unwrap();
     let mnist = Mnist::open(concat!(env!("CARGO_MANIFEST_DIR"), "/data/mnist")).unwrap();
     let test = trainer.evaluate(&mnist.test).unwrap();

@@ -1,7 +1,7 @@
-use super::{Activation, Prediction, Prepared};
+use super::{Activation, Prediction, Prepared, prepared::values};
 use crate::{
     Error, Result,
-    kernels::{Images, Network, Packed},
+    kernels::{Images, Network, PIXELS, Packed},
     network::{self, LAYERS, PARAMETERS},
     weights::StateDict,
 };
@@ -111,10 +111,27 @@ impl Classifier {
         logits.into_iter().map(Prediction::from_logits).collect()
     }
 
-    /// Every layer's output for an image, in order: C1, S2, C3, S4, C5, F6, output.
+    /// Every layer's output for an image, in order: C1, S2, C3, S4, C5, F6, output. The last are the logits.
     pub fn stages(&self, image: &Prepared) -> Vec<Activation> {
-        let outputs = self.packed.outputs(&image.values());
-        let stages = LAYERS.iter().zip(outputs);
+        self.activations(&image.values())
+    }
+
+    /// [`stages`](Classifier::stages) for an image of a data set, as [`image_bytes`](crate::Dataset::image_bytes) has it.
+    ///
+    /// ```
+    /// use lenet::{Classifier, Dataset};
+    ///
+    /// let data = Dataset::from_pixels(vec![0; 32 * 32], vec![0])?;
+    /// let stages = Classifier::pretrained()?.stages_of(&data.image_bytes()[0]);
+    /// assert_eq!((stages[0].layer.name, stages[0].values.len()), ("C1", 6 * 28 * 28));
+    /// # Ok::<(), lenet::Error>(())
+    /// ```
+    pub fn stages_of(&self, image: &[u8; PIXELS]) -> Vec<Activation> {
+        self.activations(&values(image))
+    }
+
+    fn activations(&self, image: &[f32; PIXELS]) -> Vec<Activation> {
+        let stages = LAYERS.iter().zip(self.packed.outputs(image));
         stages.map(|(layer, values)| Activation { layer: *layer, values }).collect()
     }
 }

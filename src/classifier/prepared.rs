@@ -106,15 +106,20 @@ impl Prepared {
         self.dark_on_light
     }
 
-    /// The network's input: [`input`](Prepared::input) as `ToTensor` gives it, by rows.
+    /// The network's input, by rows.
     pub(super) fn values(&self) -> [f32; PIXELS] {
-        let mut values = [0.0; PIXELS];
-        for (value, &byte) in values.iter_mut().zip(self.input.as_raw()) {
-            // A division, as in training: a multiplication by 1/255 differs in the last bit.
-            *value = f32::from(byte) / 255.0;
-        }
-        values
+        values(self.input.as_raw())
     }
+}
+
+/// An image's bytes as the network takes them, as `ToTensor` gives them.
+pub(super) fn values(image: &[u8]) -> [f32; PIXELS] {
+    let mut values = [0.0; PIXELS];
+    for (value, &byte) in values.iter_mut().zip(image) {
+        // A division, as in training: a multiplication by 1/255 differs in the last bit.
+        *value = f32::from(byte) / 255.0;
+    }
+    values
 }
 
 /// The ink scaled to fit in the box, its aspect kept.

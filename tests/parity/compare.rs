@@ -1,10 +1,25 @@
 //! How numbers are compared, and what is made of it.
 
+use safetensors::Dtype;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
 };
-use tch::{Kind, Tensor};
+
+/// Numbers of any kind, and their shape.
+#[derive(Clone)]
+pub struct Tensor {
+    pub kind: Dtype,
+    pub shape: Vec<usize>,
+    pub values: Vec<f64>,
+}
+
+impl Tensor {
+    /// Numbers that are `f32`.
+    pub fn f32(shape: Vec<usize>, values: impl IntoIterator<Item = f32>) -> Tensor {
+        Tensor { kind: Dtype::F32, shape, values: values.into_iter().map(f64::from).collect() }
+    }
+}
 
 /// Tensors by name.
 pub type Tensors = BTreeMap<String, Tensor>;
@@ -48,10 +63,9 @@ pub fn compare(part: &str, ours: &Tensors, theirs: &Tensors) -> Difference {
         ours.keys().chain(theirs.keys()).filter(|name| belongs(name, part)).collect();
     for name in names {
         let (absolute, relative) = match (ours.get(name), theirs.get(name)) {
-            (Some(a), Some(b)) if a.size() == b.size() && a.kind() == b.kind() => {
-                let (a, b) = (a.to_kind(Kind::Double), b.to_kind(Kind::Double));
-                let absolute = (a - &b).abs().max().double_value(&[]);
-                (absolute, absolute / b.abs().max().double_value(&[]).max(SMALLEST))
+            (Some(a), Some(b)) if a.shape == b.shape && a.kind == b.kind => {
+                let absolute = largest(a.values.iter().zip(&b.values).map(|(a, b)| a - b));
+                (absolute, absolute / largest(b.values.iter().copied()).max(SMALLEST))
             }
             _ => (f64::INFINITY, f64::INFINITY),
         };
@@ -59,6 +73,11 @@ pub fn compare(part: &str, ours: &Tensors, theirs: &Tensors) -> Difference {
         worst.relative.take(relative, name);
     }
     worst
+}
+
+/// The largest magnitude, and NaN where there is one, or no number.
+fn largest(values: impl Iterator<Item = f64>) -> f64 {
+    values.map(f64::abs).max_by(f64::total_cmp).unwrap_or(f64::NAN)
 }
 
 /// Whether a tensor is of a part: `gradients.fc.0.bias` is of `gradients`, of `gradients.fc`, and of itself.

@@ -2,16 +2,15 @@
 //! in a folder that LENET_PARITY names. They are tests so that they share the comparisons with the golden files.
 
 use crate::{
-    BATCH_SIZE, CURVE, GRADIENTS, LOGITS, LOSS, STAGES, STEPS,
-    compare::{Allowed, Table, Tensors},
+    BATCH_SIZE, CURVE, GRADIENTS, LOGITS, LOSS, STAGES, STEPS, WAYS,
+    compare::{Allowed, Table, Tensor, Tensors},
     mnist, record,
 };
-use lenet::{TrainConfig, Trainer, weights};
+use lenet::{Dataset, TrainConfig, Trainer, weights::StateDict};
 use std::{
     env, fs,
     path::{Path, PathBuf},
 };
-use tch::Tensor;
 
 /// A batch's numbers against Paddle's, whatever the random weights: 2.8e-5 measured with 300 of them, where the sums of
 /// con_sam.0.bias nearly cancel. The golden files have no such case.
@@ -45,11 +44,9 @@ fn write_weights() {
     let config = TrainConfig { seed: seed + 1, ..record::config() };
     let trainer = Trainer::new(config).unwrap();
     for extension in ["safetensors", "pt", "pth", "bin", "npz", "pdparams"] {
-        weights::save(trainer.var_store(), folder.join("weights").with_extension(extension))
-            .unwrap();
+        trainer.save(folder.join("weights").with_extension(extension)).unwrap();
     }
-    let record: Vec<_> = record::weights(&trainer, "weights").into_iter().collect();
-    Tensor::write_safetensors(&record, folder.join("record")).unwrap();
+    record::write(&record::weights(&trainer.state_dict(), "weights"), &folder.join("record"));
 }
 
 /// Last: compares, writes the table down, and fails where anything differs.
@@ -86,10 +83,10 @@ fn exchange() -> PathBuf {
 fn read_here(folder: &Path, theirs: &Tensors) -> Vec<Exchanged> {
     let batch = record::batch(theirs);
     let read = |path: PathBuf| {
-        let trainer = record::trainer_from(&path);
-        let mut ours = record::weights(&trainer, "weights");
-        ours.extend(record::numbers(&trainer, &batch));
-        Exchanged { form: file_name(&path), ours, theirs: copy(theirs) }
+        let weights = StateDict::read(&path).unwrap();
+        let mut ours = record::weights(&weights, "weights");
+        ours.extend(numbers(&weights, &batch));
+        Exchanged { form: file_name(&path), ours, theirs: theirs.clone() }
     };
     files(&folder.join("weights")).into_iter().map(read).collect()
 }
@@ -97,11 +94,11 @@ fn read_here(folder: &Path, theirs: &Tensors) -> Vec<Exchanged> {
 /// Our weights, as the framework read them out of every form that it reads.
 fn read_there(folder: &Path) -> Vec<Exchanged> {
     let mut ours = record::read(exchange().join("lenet/record"));
-    let trainer = record::trainer(&ours);
+    let weights = record::start(&ours);
     let read = |path: PathBuf| {
         let theirs = record::read(&path);
-        ours.extend(record::numbers(&trainer, &record::batch(&theirs)));
-        Exchanged { form: file_name(&path), ours: copy(&ours), theirs }
+        ours.extend(numbers(&weights, &record::batch(&theirs)));
+        Exchanged { form: file_name(&path), ours: ours.clone(), theirs }
     };
     files(&folder.join("read")).into_iter().map(read).collect()
 }
@@ -112,8 +109,8 @@ fn forms(table: &mut Table, title: &str, gradients: Allowed, exchanged: &[Exchan
     for Exchanged { form, ours: our, theirs: their } in exchanged {
         table.agree(&format!("{title}: {form}"), "weights", Allowed::Equal, our, their);
         let name = |(name, tensor)| (format!("{name}.({form})"), tensor);
-        ours.extend(copy(our).into_iter().map(name));
-        theirs.extend(copy(their).into_iter().map(name));
+        ours.extend(our.clone().into_iter().map(name));
+        theirs.extend(their.clone().into_iter().map(name));
     }
     table.agree(&format!("{title}: stages"), "stages", STAGES, &ours, &theirs);
     let parts = [
@@ -126,9 +123,7 @@ fn forms(table: &mut Table, title: &str, gradients: Allowed, exchanged: &[Exchan
     }
 
     let theirs = &exchanged[0].theirs;
-    let trainer = record::trainer(theirs);
-    record::spoil(&trainer, theirs, LAST);
-    let spoilt = record::numbers(&trainer, &record::batch(theirs));
+    let spoilt = numbers(&record::spoilt(theirs, LAST), &record::batch(theirs));
     for (what, part, allowed) in parts {
         table.differ(&format!("{title}: {what}, one weight off"), part, allowed, &spoilt, theirs);
     }
@@ -138,21 +133,20 @@ fn forms(table: &mut Table, title: &str, gradients: Allowed, exchanged: &[Exchan
 /// the curves part.
 fn training(table: &mut Table, framework: &str, folder: &Path, theirs: &Tensors) -> String {
     let train_set = mnist().train;
-    let order = &theirs["order"];
-    let seen = STEPS * BATCH_SIZE;
-    let (first, rest) = (order.narrow(0, 0, seen), order.narrow(0, seen, order.size()[0] - seen));
-    let train = |trainer: &mut Trainer, order: &Tensor| {
-        record::train(trainer, &record::select(&train_set, order), BATCH_SIZE)
-    };
+    let order = theirs["order"].values.iter().map(|&index| index as usize);
+    let set = record::select(&train_set, order);
+    let (first, rest) = set.split(set.len() - STEPS * BATCH_SIZE).unwrap();
+    let train = |trainer: &mut Trainer, data: &Dataset| record::train(trainer, data, BATCH_SIZE);
+    let start = |weights: &StateDict| record::trainer(weights, record::config());
 
-    let mut trainer = record::trainer(theirs);
+    let mut trainer = start(&record::start(theirs));
     let mut losses = train(&mut trainer, &first);
-    let trained = record::weights(&trainer, "final");
-    losses = Tensor::cat(&[losses, train(&mut trainer, &rest)], 0);
-    let curves =
-        |from, to| (record::curve(&losses, from, to), record::curve(&theirs["curve"], from, to));
+    let trained = record::weights(&trainer.state_dict(), "final");
+    losses.extend(train(&mut trainer, &rest));
+    let their_losses = record::floats(&theirs["curve"]);
+    let curves = |steps| (record::curve(&losses, 0..steps), record::curve(&their_losses, 0..steps));
 
-    let (ours, curve) = curves(0, STEPS);
+    let (ours, curve) = curves(STEPS);
     table.agree(
         &format!("{framework}: losses of {STEPS} Adam steps"),
         "curve",
@@ -169,7 +163,7 @@ fn training(table: &mut Table, framework: &str, folder: &Path, theirs: &Tensors)
     );
     let checkpoint = folder.join("checkpoint.pt");
     if checkpoint.exists() {
-        let read = record::weights(&record::trainer_from(&checkpoint), "final");
+        let read = record::weights(&StateDict::read(&checkpoint).unwrap(), "final");
         table.agree(
             &format!("{framework} -> lenet: checkpoint.pt"),
             "final",
@@ -179,13 +173,12 @@ fn training(table: &mut Table, framework: &str, folder: &Path, theirs: &Tensors)
         );
     }
 
-    let mut trainer = record::trainer(theirs);
-    record::spoil(&trainer, theirs, LAST);
-    let spoilt = record::curve(&train(&mut trainer, &first), 0, STEPS);
+    let mut trainer = start(&record::spoilt(theirs, LAST));
+    let spoilt = record::curve(&train(&mut trainer, &first), 0..STEPS);
     table.differ(&format!("{framework}: losses, one weight off"), "curve", CURVE, &spoilt, &curve);
 
-    let steps = losses.size()[0];
-    let (ours, curve) = curves(0, steps);
+    let steps = losses.len();
+    let (ours, curve) = curves(steps);
     table.agree(
         &format!("{framework}: every loss of the epoch ({steps})"),
         "curve",
@@ -193,17 +186,20 @@ fn training(table: &mut Table, framework: &str, folder: &Path, theirs: &Tensors)
         &ours,
         &curve,
     );
-    let mean = |losses: &Tensor| Tensors::from([("mean".to_string(), losses.mean(None).view([1]))]);
+    let mean = |losses: &[f32]| {
+        let mean = losses.iter().map(|&loss| f64::from(loss)).sum::<f64>() / steps as f64;
+        Tensors::from([("mean".into(), Tensor::f32(vec![1], [mean as f32]))])
+    };
     table.agree(
         &format!("{framework}: their mean"),
         "mean",
         MEAN,
         &mean(&losses),
-        &mean(&theirs["curve"]),
+        &mean(&their_losses),
     );
 
-    let apart = (&losses - &theirs["curve"]).abs() / &theirs["curve"];
-    let apart = Vec::<f64>::try_from(apart).unwrap();
+    let pairs = losses.iter().zip(&their_losses);
+    let apart: Vec<_> = pairs.map(|(our, their)| f64::from((our - their).abs() / their)).collect();
     let first_beyond = |limit: f64| match apart.iter().position(|&apart| apart > limit) {
         Some(step) => format!("{limit:.0e}: step {}", step + 1),
         None => format!("{limit:.0e}: never"),
@@ -212,8 +208,10 @@ fn training(table: &mut Table, framework: &str, folder: &Path, theirs: &Tensors)
     format!("{framework}: the first step whose losses differ by more than {limits} (relative)\n")
 }
 
-fn copy(record: &Tensors) -> Tensors {
-    record.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect()
+/// A batch's numbers: by libtorch's modules, where they are there.
+fn numbers(weights: &StateDict, batch: &Dataset) -> Tensors {
+    let (_, numbers) = WAYS[WAYS.len() - 1];
+    numbers(weights, batch)
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

@@ -8,12 +8,13 @@
 
 mod compare;
 mod live;
+#[cfg(feature = "torch")]
+mod modules;
 mod record;
 
 use compare::{Allowed, Table, Tensors};
-use lenet::{Engine, Mnist};
+use lenet::{Dataset, Engine, Mnist, TrainConfig, weights::StateDict};
 use std::path::Path;
-use tch::{Kind, Tensor};
 
 // What is allowed. The same operations in f32, but not in the same order: Paddle's kernels sum in another order than
 // PyTorch's, and PyTorch's in another on another CPU. The worst that was measured, of the golden files with SSE4, AVX2 and
@@ -33,20 +34,38 @@ const CURVE: Allowed = Allowed::Relative(1e-5);
 const TRAINED: Allowed = Allowed::Absolute(1e-4);
 
 /// How many optimizer steps are followed closely, and the images that each takes.
-const STEPS: i64 = 100;
-const BATCH_SIZE: i64 = 32;
+const STEPS: usize = 100;
+const BATCH_SIZE: usize = 32;
 
 /// The first layer's bias: all else follows from it.
 const FIRST: &str = "con_sam.0.bias";
 
+/// What computes the stages, the loss and the gradients of a batch.
+type Way = fn(&StateDict, &Dataset) -> Tensors;
+const WAYS: &[(&str, Way)] = &[
+    ("kernels", record::by_kernels),
+    #[cfg(feature = "torch")]
+    ("modules", modules::numbers),
+];
+
+const ENGINES: &[Engine] = &[
+    Engine::Fused,
+    #[cfg(feature = "torch")]
+    Engine::Libtorch,
+];
+
 #[test]
 fn forward_and_gradients_are_pytorchs() {
-    forward_and_gradients(&golden("pytorch"));
+    for &(name, numbers) in WAYS {
+        forward_and_gradients(&golden("pytorch"), name, numbers);
+    }
 }
 
 #[test]
 fn forward_and_gradients_are_paddles() {
-    forward_and_gradients(&golden("paddle"));
+    for &(name, numbers) in WAYS {
+        forward_and_gradients(&golden("paddle"), name, numbers);
+    }
 }
 
 #[test]
@@ -59,11 +78,13 @@ fn the_fused_engine_s_loss_and_gradients_are_paddles() {
     loss_and_gradients(&golden("paddle"), Engine::Fused);
 }
 
+#[cfg(feature = "torch")]
 #[test]
 fn the_libtorch_engine_s_loss_and_gradients_are_pytorchs() {
     loss_and_gradients(&golden("pytorch"), Engine::Libtorch);
 }
 
+#[cfg(feature = "torch")]
 #[test]
 fn the_libtorch_engine_s_loss_and_gradients_are_paddles() {
     loss_and_gradients(&golden("paddle"), Engine::Libtorch);
@@ -71,14 +92,14 @@ fn the_libtorch_engine_s_loss_and_gradients_are_paddles() {
 
 #[test]
 fn adam_follows_pytorchs_with_either_engine() {
-    for engine in [Engine::Fused, Engine::Libtorch] {
+    for &engine in ENGINES {
         adam(&golden("pytorch"), engine);
     }
 }
 
 #[test]
 fn adam_follows_paddles_with_either_engine() {
-    for engine in [Engine::Fused, Engine::Libtorch] {
+    for &engine in ENGINES {
         adam(&golden("paddle"), engine);
     }
 }
@@ -106,26 +127,21 @@ fn parts(record: &Tensors) -> Vec<(&str, Allowed)> {
     parts
 }
 
-fn forward_and_gradients(golden: &Tensors) {
+fn forward_and_gradients(golden: &Tensors, way: &str, numbers: Way) {
     let batch = record::batch(golden);
     let mut table = Table::default();
-    let ours = record::numbers(&record::trainer(golden), &batch);
+    let ours = numbers(&record::start(golden), &batch);
     for (part, allowed) in parts(golden) {
-        table.agree(part, part, allowed, &ours, golden);
+        table.agree(&format!("{part}, {way}"), part, allowed, &ours, golden);
     }
 
     // All that comes after the first layer has to notice a slip there, and the logits and the gradients one anywhere.
     for name in golden.keys().filter_map(|name| name.strip_prefix("weights.")) {
-        let trainer = record::trainer(golden);
-        record::spoil(&trainer, golden, name);
-        let ours = record::numbers(&trainer, &batch);
-        for (part, allowed) in [("stages.output", LOGITS), ("gradients", GRADIENTS)] {
-            table.differ(&format!("{part}, {name} off"), part, allowed, &ours, golden);
-        }
-        if name == FIRST {
-            for (part, allowed) in parts(golden) {
-                table.differ(&format!("{part}, {name} off"), part, allowed, &ours, golden);
-            }
+        let ours = numbers(&record::spoilt(golden, name), &batch);
+        let later = if name == FIRST { parts(golden) } else { vec![] };
+        let notice = [("stages.output", LOGITS), ("gradients", GRADIENTS)].into_iter().chain(later);
+        for (part, allowed) in notice {
+            table.differ(&format!("{part}, {name} off, {way}"), part, allowed, &ours, golden);
         }
     }
     println!("{table}");
@@ -139,19 +155,16 @@ fn loss_and_gradients(golden: &Tensors, engine: Engine) {
     let parts: Vec<_> =
         parts(golden).into_iter().filter(|(part, _)| !part.starts_with("stages")).collect();
     let mut table = Table::default();
-    let ours = record::step(golden, &batch, engine, None);
+    let ours = record::step(&record::start(golden), &batch, engine);
     for &(part, allowed) in &parts {
         table.agree(&format!("{part}, {engine:?}"), part, allowed, &ours, golden);
     }
     for name in golden.keys().filter_map(|name| name.strip_prefix("weights.")) {
-        let ours = record::step(golden, &batch, engine, Some(name));
-        let what = format!("gradients, {name} off, {engine:?}");
-        table.differ(&what, "gradients", GRADIENTS, &ours, golden);
-        if name == FIRST {
-            for &(part, allowed) in &parts {
-                let what = format!("{part}, {name} off, {engine:?}");
-                table.differ(&what, part, allowed, &ours, golden);
-            }
+        let ours = record::step(&record::spoilt(golden, name), &batch, engine);
+        let later = if name == FIRST { parts.clone() } else { vec![] };
+        for (part, allowed) in [("gradients", GRADIENTS)].into_iter().chain(later) {
+            let what = format!("{part}, {name} off, {engine:?}");
+            table.differ(&what, part, allowed, &ours, golden);
         }
     }
     println!("{table}");
@@ -160,40 +173,21 @@ fn loss_and_gradients(golden: &Tensors, engine: Engine) {
 
 /// 100 steps of this crate's optimizer, on the training images in file order.
 fn adam(golden: &Tensors, engine: Engine) {
-    let data = record::select(
-        &mnist().train,
-        &Tensor::arange(STEPS * BATCH_SIZE, (Kind::Int64, tch::Device::Cpu)),
-    );
-    let theirs = record::curve(&golden["curve"], 0, STEPS);
-    let mut table = Table::default();
-    for spoilt in [false, true] {
-        let mut trainer = record::trainer_with(golden, engine);
-        if spoilt {
-            record::spoil(&trainer, golden, FIRST);
-        }
+    let data = mnist().train.first(STEPS * BATCH_SIZE);
+    let theirs = record::curve(&record::floats(&golden["curve"]), 0..STEPS);
+    let config = TrainConfig { engine, ..record::config() };
+    let run = |start: &StateDict| {
+        let mut trainer = record::trainer(start, config.clone());
         let losses = record::train(&mut trainer, &data, BATCH_SIZE);
-        let ours = record::curve(&losses, 0, STEPS);
-        let trained = record::weights(&trainer, "final");
-        if spoilt {
-            table.differ(
-                &format!("curve, {FIRST} off, {engine:?}"),
-                "curve",
-                CURVE,
-                &ours,
-                &theirs,
-            );
-            table.differ(
-                &format!("final, {FIRST} off, {engine:?}"),
-                "final",
-                TRAINED,
-                &trained,
-                golden,
-            );
-        } else {
-            table.agree(&format!("curve, {engine:?}"), "curve", CURVE, &ours, &theirs);
-            table.agree(&format!("final, {engine:?}"), "final", TRAINED, &trained, golden);
-        }
-    }
+        (record::curve(&losses, 0..STEPS), record::weights(&trainer.state_dict(), "final"))
+    };
+    let mut table = Table::default();
+    let (curve, trained) = run(&record::start(golden));
+    table.agree(&format!("curve, {engine:?}"), "curve", CURVE, &curve, &theirs);
+    table.agree(&format!("final, {engine:?}"), "final", TRAINED, &trained, golden);
+    let (curve, trained) = run(&record::spoilt(golden, FIRST));
+    table.differ(&format!("curve, {FIRST} off, {engine:?}"), "curve", CURVE, &curve, &theirs);
+    table.differ(&format!("final, {FIRST} off, {engine:?}"), "final", TRAINED, &trained, golden);
     println!("{table}");
     table.check();
 }

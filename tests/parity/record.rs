@@ -1,37 +1,72 @@
 //! Records: numbers under the names that tests/golden/frameworks.py gives them and describes. A framework's are read from
 //! files; this crate's are computed here.
 
-use crate::compare::Tensors;
-use lenet::{Dataset, Engine, Optimizer, Sgd, TrainConfig, Trainer};
-use std::path::Path;
-use tch::{Device, Tensor};
+use crate::compare::{Tensor, Tensors};
+use lenet::{
+    Classifier, Dataset, Engine, Optimizer, Sgd, TrainConfig, Trainer,
+    network::LAYERS,
+    train::Device,
+    weights::{Array, StateDict},
+};
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use std::{fs, ops::Range, path::Path};
 
-/// A framework's record. Read with tch's own reader of safetensors, which shares no code with `lenet::weights`.
+/// A framework's record. Read with the `safetensors` crate alone, not with `lenet::weights`.
 pub fn read(path: impl AsRef<Path>) -> Tensors {
-    Tensor::read_safetensors(path).unwrap().into_iter().collect()
+    let file = fs::read(path).unwrap();
+    let file = SafeTensors::deserialize(&file).unwrap();
+    file.iter().map(|(name, view)| (name.into(), tensor(&view))).collect()
 }
 
-/// A trainer that starts from the weights of a record.
-pub fn trainer(record: &Tensors) -> Trainer {
-    start(record, config())
+fn tensor(view: &TensorView) -> Tensor {
+    let data = view.data();
+    let values = match view.dtype() {
+        Dtype::U8 => data.iter().map(|&byte| f64::from(byte)).collect(),
+        Dtype::I64 => data.as_chunks().0.iter().map(|&b| i64::from_le_bytes(b) as f64).collect(),
+        Dtype::F32 => data.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b).into()).collect(),
+        other => panic!("{other}"),
+    };
+    Tensor { kind: view.dtype(), shape: view.shape().to_vec(), values }
 }
 
-/// The same with an engine of one's choice.
-pub fn trainer_with(record: &Tensors, engine: Engine) -> Trainer {
-    start(record, TrainConfig { engine, ..config() })
+/// Writes a record of `f32`.
+pub fn write(record: &Tensors, path: &Path) {
+    let bytes = |tensor: &Tensor| -> Vec<u8> {
+        tensor.values.iter().flat_map(|&value| (value as f32).to_le_bytes()).collect()
+    };
+    let bytes: Vec<_> = record.values().map(bytes).collect();
+    let views = record.iter().zip(&bytes).map(|((name, tensor), bytes)| {
+        (name, TensorView::new(Dtype::F32, tensor.shape.clone(), bytes).unwrap())
+    });
+    safetensors::serialize_to_file(views, None, path).unwrap();
 }
 
-fn start(record: &Tensors, config: TrainConfig) -> Trainer {
-    let weights =
-        record.iter().filter_map(|(name, tensor)| Some((name.strip_prefix("weights.")?, tensor)));
-    let file = tempfile::Builder::new().suffix(".safetensors").tempfile().unwrap();
-    Tensor::write_safetensors(&weights.collect::<Vec<_>>(), file.path()).unwrap();
-    Trainer::with_weights(config, file.path()).unwrap()
+/// The weights that a record starts from.
+pub fn start(record: &Tensors) -> StateDict {
+    state_dict(record, |_| None)
 }
 
-/// A trainer of the post's recipe that starts from the weights in a file.
-pub fn trainer_from(path: &Path) -> Trainer {
-    Trainer::with_weights(config(), path).unwrap()
+/// The same with 1e-3 added to one of the numbers of the tensor `name`, the one that the loss depends on most: the slip that
+/// the comparisons have to catch.
+pub fn spoilt(record: &Tensors, name: &str) -> StateDict {
+    let gradient = &record[&format!("gradients.{name}")].values;
+    let steepest =
+        (0..gradient.len()).max_by(|&a, &b| gradient[a].abs().total_cmp(&gradient[b].abs()));
+    state_dict(record, |other| if other == name { steepest } else { None })
+}
+
+/// A record's weights; `slip` tells where one is off, if anywhere.
+fn state_dict(record: &Tensors, slip: impl Fn(&str) -> Option<usize>) -> StateDict {
+    let mut weights = StateDict::new();
+    for (name, Tensor { shape, values, .. }) in record {
+        let Some(name) = name.strip_prefix("weights.") else { continue };
+        let mut values: Vec<_> = values.iter().map(|&value| value as f32).collect();
+        if let Some(place) = slip(name) {
+            values[place] += 1e-3;
+        }
+        weights.insert(name, Array::new(shape.clone(), values).unwrap()).unwrap();
+    }
+    weights
 }
 
 /// The post's recipe, where the frameworks of the records ran it.
@@ -39,76 +74,83 @@ pub fn config() -> TrainConfig {
     TrainConfig { device: Device::Cpu, ..TrainConfig::pytorch() }
 }
 
+/// A trainer that starts from these weights.
+pub fn trainer(weights: &StateDict, config: TrainConfig) -> Trainer {
+    in_a_file(weights, |path| Trainer::with_weights(config, path).unwrap())
+}
+
+fn in_a_file<T>(weights: &StateDict, open: impl FnOnce(&Path) -> T) -> T {
+    let file = tempfile::Builder::new().suffix(".safetensors").tempfile().unwrap();
+    weights.write(file.path()).unwrap();
+    open(file.path())
+}
+
 /// The images and labels that a record's numbers are for.
 pub fn batch(record: &Tensors) -> Dataset {
-    let [pixels, labels] =
-        ["batch.images", "batch.labels"].map(|name| record[name].shallow_clone());
-    Dataset::new(pixels, labels).unwrap()
+    let bytes = |name| record[name].values.iter().map(|&value: &f64| value as u8).collect();
+    Dataset::from_pixels(bytes("batch.images"), bytes("batch.labels")).unwrap()
 }
 
-/// The weights as they are now, under `prefix`.
-pub fn weights(trainer: &Trainer, prefix: &str) -> Tensors {
-    let variables = trainer.var_store().variables().into_iter();
-    variables.map(|(name, tensor)| (format!("{prefix}.{name}"), tensor.detach().copy())).collect()
+/// Weights under `prefix`.
+pub fn weights(weights: &StateDict, prefix: &str) -> Tensors {
+    let tensor = |array: &Array| Tensor::f32(array.shape().into(), array.values().iter().copied());
+    weights.iter().map(|(name, array)| (format!("{prefix}.{name}"), tensor(array))).collect()
 }
 
-/// The batch through the net, there and back: stages, loss and gradients.
-pub fn numbers(trainer: &Trainer, batch: &Dataset) -> Tensors {
-    let stages = trainer.model().stages(&batch.images());
-    let logits = &stages.iter().find(|stage| stage.name == "output").unwrap().output;
-    let loss = logits.cross_entropy_for_logits(&batch.labels());
-    let (names, variables): (Vec<_>, Vec<_>) = trainer.var_store().variables().into_iter().unzip();
-    let gradients = Tensor::run_backward(&[&loss], &variables, false, false);
-
-    let mut record = Tensors::from([("loss".to_string(), loss.detach().view([1]))]);
-    record.extend(
-        stages.into_iter().map(|stage| (format!("stages.{}", stage.name), stage.output.detach())),
-    );
-    record.extend(
-        names.iter().zip(gradients).map(|(name, gradient)| (format!("gradients.{name}"), gradient)),
-    );
-    record
-}
-
-/// The loss and the gradients of a batch as the trainer has them, from the record's weights or with one of them `spoilt`. The
-/// gradients show in a step of plain gradient descent, so long that the weights before it do not count: rounded once more.
-pub fn step(record: &Tensors, batch: &Dataset, engine: Engine, spoilt: Option<&str>) -> Tensors {
-    let rate = f64::from(2f32.powi(40));
-    let optimizer = Optimizer::Sgd(Sgd::default());
-    let config = TrainConfig { engine, optimizer, learning_rate: rate, ..config() };
-    let mut trainer = start(record, config);
-    if let Some(name) = spoilt {
-        spoil(&trainer, record, name);
+/// The batch through this crate's kernels: the stages as a classifier has them, the loss of an evaluation, the gradients of a
+/// step.
+pub fn by_kernels(weights: &StateDict, batch: &Dataset) -> Tensors {
+    let mut numbers = step(weights, batch, Engine::Fused);
+    let loss = trainer(weights, config()).evaluate(batch).unwrap().loss;
+    numbers.insert("loss".into(), Tensor::f32(vec![1], [loss as f32]));
+    let classifier = in_a_file(weights, |path| Classifier::open(path).unwrap());
+    let outputs: Vec<_> =
+        batch.image_bytes().iter().map(|image| classifier.stages_of(image)).collect();
+    for (i, layer) in LAYERS.iter().enumerate() {
+        let shape = [vec![batch.len()], layer.output_shape()].concat();
+        let values = outputs.iter().flat_map(|stages| &stages[i].values).copied();
+        numbers.insert(format!("stages.{}", layer.name), Tensor::f32(shape, values));
     }
-    let loss = trainer.train_batch(&batch.images(), &batch.labels()).unwrap().loss;
-    let mut numbers = Tensors::from([("loss".to_string(), Tensor::from(loss as f32).view([1]))]);
-    let moved = weights(&trainer, "gradients").into_iter();
-    numbers.extend(moved.map(|(name, weights)| (name, weights / -rate)));
     numbers
 }
 
-/// An optimizer step for each batch of `data`, in order: each step's loss, f32 `[steps]`.
-pub fn train(trainer: &mut Trainer, data: &Dataset, batch_size: i64) -> Tensor {
-    let (images, labels) = (data.images().split(batch_size, 0), data.labels().split(batch_size, 0));
-    let mut step = |(images, labels)| trainer.train_batch(images, labels).unwrap().loss as f32;
-    Tensor::from_slice(&images.iter().zip(&labels).map(&mut step).collect::<Vec<_>>())
+/// The loss and the gradients of a batch as the trainer has them. The gradients show in a step of plain gradient descent, so
+/// long that the weights before it do not count: rounded once more.
+pub fn step(start: &StateDict, batch: &Dataset, engine: Engine) -> Tensors {
+    let rate = 2f64.powi(40);
+    let optimizer = Optimizer::Sgd(Sgd::default());
+    let batch_size = batch.len();
+    let config = TrainConfig { engine, optimizer, learning_rate: rate, batch_size, ..config() };
+    let mut trainer = trainer(start, config);
+    let loss = trainer.train_epoch(batch).unwrap().loss;
+    let mut numbers = weights(&trainer.state_dict(), "gradients");
+    let values = numbers.values_mut().flat_map(|tensor| &mut tensor.values);
+    values.for_each(|value| *value /= -rate);
+    numbers.insert("loss".into(), Tensor::f32(vec![1], [loss as f32]));
+    numbers
 }
 
-/// The losses `from..to` of a curve as tensors of their own, since each is compared relative to itself.
-pub fn curve(losses: &Tensor, from: i64, to: i64) -> Tensors {
-    (from..to).map(|step| (format!("curve.{:04}", step + 1), losses.get(step).view([1]))).collect()
+/// An optimizer step for each batch of `data`, in order: each step's loss. Each is an epoch of its own, since an epoch takes
+/// its images in an order of its own.
+pub fn train(trainer: &mut Trainer, data: &Dataset, batch_size: usize) -> Vec<f32> {
+    let indices: Vec<_> = (0..data.len()).collect();
+    let batches = indices.chunks(batch_size).map(|batch| select(data, batch.iter().copied()));
+    batches.map(|batch| trainer.train_epoch(&batch).unwrap().loss as f32).collect()
+}
+
+/// The losses of some steps as tensors of their own, since each is compared relative to itself.
+pub fn curve(losses: &[f32], steps: Range<usize>) -> Tensors {
+    let loss = |step: usize| Tensor::f32(vec![1], [losses[step]]);
+    steps.map(|step| (format!("curve.{:04}", step + 1), loss(step))).collect()
+}
+
+/// A tensor's numbers, which are `f32`.
+pub fn floats(tensor: &Tensor) -> Vec<f32> {
+    tensor.values.iter().map(|&value| value as f32).collect()
 }
 
 /// The images of a set at `indices`, in their order.
-pub fn select(data: &Dataset, indices: &Tensor) -> Dataset {
-    Dataset::new(data.pixels().index_select(0, indices), data.labels().index_select(0, indices))
-        .unwrap()
-}
-
-/// Adds 1e-3 to one of a tensor's numbers, the one that the loss depends on most: the slip that the comparisons have to
-/// catch.
-pub fn spoil(trainer: &Trainer, record: &Tensors, name: &str) {
-    let steepest = record[&format!("gradients.{name}")].abs().argmax(None, false).int64_value(&[]);
-    let _no_grad = tch::no_grad_guard();
-    let _ = trainer.var_store().variables()[name].view([-1]).get(steepest).g_add_scalar_(1e-3);
+pub fn select(data: &Dataset, indices: impl Iterator<Item = usize> + Clone) -> Dataset {
+    let pixels = indices.clone().flat_map(|index| data.image_bytes()[index]).collect();
+    Dataset::from_pixels(pixels, indices.map(|index| data.label_bytes()[index]).collect()).unwrap()
 }

@@ -6,7 +6,8 @@ use std::{
 };
 
 use lenet::{
-    Error,
+    Error, TrainConfig, Trainer,
+    train::Device,
     weights::{Array, Form, StateDict},
 };
 
@@ -84,7 +85,7 @@ fn varint(bytes: &mut &[u8]) -> u64 {
 }
 
 /// A LeNet, some of whose values a careless copy would change.
-pub fn awkward_lenet() -> StateDict {
+fn awkward_lenet() -> StateDict {
     let patterns = [0x8000_0000, 1, 0x7f7f_ffff, 0xff80_0000, 0x7fc0_1234, 0x3f80_0001];
     let values = patterns.map(f32::from_bits).to_vec();
     with(Array::new(vec![6], values).unwrap(), "con_sam.2.weight")
@@ -101,7 +102,7 @@ fn with(array: Array, name: &str) -> StateDict {
 }
 
 /// The metadata in a file.
-pub fn metadata(file: &[u8]) -> BTreeMap<String, String> {
+fn metadata(file: &[u8]) -> BTreeMap<String, String> {
     let entries = Fields::parse(file).messages(14);
     entries.iter().map(|entry| (entry.texts(1)[0].into(), entry.texts(2)[0].into())).collect()
 }
@@ -213,4 +214,19 @@ fn reading_says_that_it_is_written_only() {
     // What torch.onnx.export's files begin with.
     assert_eq!(Form::of_bytes(b"\x08\x08\x12\x07pytorch"), Some(Form::Onnx));
     assert_eq!(Form::of_bytes(b"\x08\x08"), None);
+}
+
+#[test]
+fn metadata_stays_but_for_a_checkpoints_checksum() {
+    let folder = tempfile::tempdir().unwrap();
+    let [checkpoint, path] = ["run.safetensors", "net.onnx"].map(|name| folder.path().join(name));
+    let config = TrainConfig { device: Device::Cpu, ..TrainConfig::pytorch() };
+    Trainer::new(config).unwrap().save_checkpoint(&checkpoint).unwrap();
+    let weights = StateDict::read(&checkpoint).unwrap().with_metadata("gürteltier", "½ \"\n");
+    weights.write(&path).unwrap();
+
+    let mut expected = weights.metadata.clone();
+    assert!(expected.remove("lenet.sha256").is_some());
+    assert_eq!(metadata(&fs::read(&path).unwrap()), expected);
+    assert!(expected.contains_key("lenet.checkpoint") && expected.contains_key("gürteltier"));
 }

@@ -3,12 +3,12 @@
 use std::{collections::BTreeMap, env, fs, path::Path, process::Command};
 
 use lenet::{
-    Error, LeNet, Mnist, TrainConfig, Trainer,
+    Error, LeNet, Mnist,
     tch::{self, Device, Kind, Tensor, nn, nn::Init, nn::Module, no_grad},
     weights::{self, Array, StateDict},
 };
 
-use super::{FILES, TINY, assert_tiny, awkward, golden, onnx::metadata, tiny_value};
+use super::{FILES, TINY, assert_tiny, awkward, golden, tiny_value};
 
 /// A model of the tiny network's shapes in which every value is 77.
 fn tiny_model() -> nn::VarStore {
@@ -115,7 +115,7 @@ fn a_model_is_saved_only_where_it_can_be() {
 }
 
 #[test]
-fn the_order_is_the_models_and_metadata_stays() {
+fn the_order_is_the_models() {
     let folder = tempfile::tempdir().unwrap();
     let weights = StateDict::from_var_store(&tiny_model()).unwrap();
     assert_eq!(weights.names().collect::<Vec<_>>(), TINY.map(|(name, _)| name));
@@ -125,18 +125,6 @@ fn the_order_is_the_models_and_metadata_stays() {
         StateDict::read(&path).unwrap().names().collect::<Vec<_>>(),
         TINY.map(|(name, _)| name)
     );
-
-    let path = folder.path().join("net.safetensors");
-    weights
-        .with_metadata("accuracy", "98.4 %")
-        .with_metadata("data", "MNIST")
-        .write(&path)
-        .unwrap();
-    let read = StateDict::read(&path).unwrap();
-    assert_eq!(read.metadata["accuracy"], "98.4 %");
-    assert_eq!(read.metadata.len(), 2);
-    let theirs = StateDict::read(golden("weights/metadata.safetensors")).unwrap();
-    assert_eq!(theirs.metadata["trained on"], "MNIST");
 }
 
 #[test]
@@ -244,21 +232,6 @@ fn a_model_in_another_type_takes_and_gives_f32() {
     let vs = nn::VarStore::new(Device::Cpu);
     let _ = vs.root().add("steps", Tensor::from_slice(&[1_i64]), false);
     assert!(matches!(StateDict::from_var_store(&vs), Err(Error::Invalid { .. })));
-}
-
-#[test]
-fn metadata_stays_but_for_a_checkpoints_checksum() {
-    let folder = tempfile::tempdir().unwrap();
-    let [checkpoint, path] = ["run.safetensors", "net.onnx"].map(|name| folder.path().join(name));
-    let config = TrainConfig { device: Device::Cpu, ..TrainConfig::pytorch() };
-    Trainer::new(config).unwrap().save_checkpoint(&checkpoint).unwrap();
-    let weights = StateDict::read(&checkpoint).unwrap().with_metadata("gürteltier", "½ \"\n");
-    weights.write(&path).unwrap();
-
-    let mut expected = weights.metadata.clone();
-    assert!(expected.remove("lenet.sha256").is_some());
-    assert_eq!(metadata(&fs::read(&path).unwrap()), expected);
-    assert!(expected.contains_key("lenet.checkpoint") && expected.contains_key("gürteltier"));
 }
 
 /// Writes models, images and this crate's logits, which `tests/weights/run_onnx.py` compares with onnxruntime's.

@@ -1,7 +1,7 @@
 //! An IDX file, gzipped or not.
 #![no_main]
 
-use lenet::Idx;
+use lenet::data::Idx;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

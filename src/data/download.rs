@@ -66,7 +66,7 @@ const LOCK: &str = ".download.lock";
 ///
 /// ```no_run
 /// # fn main() -> lenet::Result<()> {
-/// lenet::Download::default().fetch("mnist", |progress| println!("{progress:?}"))
+/// lenet::data::Download::default().fetch("mnist", |progress| println!("{progress:?}"))
 /// # }
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]

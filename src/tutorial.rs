@@ -228,7 +228,8 @@
 //! ```
 //!
 //! PaddlePaddle uses other distributions, so the post's second program starts the same network from other values. [`Init`] has
-//! both. For a given seed the values are those that PyTorch draws after `torch.manual_seed` on a CPU with AVX-512, bit for bit.
+//! both. For a given seed the values are those that PyTorch draws after `torch.manual_seed` on an x86-64 CPU with AVX2 or AVX-512,
+//! bit for bit.
 //!
 //! # The loss
 //!

@@ -1,4 +1,4 @@
-use crate::weights::StateDictMismatch;
+use crate::mismatch::StateDictMismatch;
 use std::{io, path::PathBuf};
 
 /// `std::result::Result` with this crate's [`Error`].

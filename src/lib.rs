@@ -78,6 +78,7 @@ mod generator;
 #[doc(hidden)] // for the benches, which measure the kernels one by one: no part of the interface
 pub mod kernels;
 pub mod lenet_1998;
+mod mismatch;
 pub mod network;
 mod protobuf;
 #[cfg(feature = "report")]

@@ -1,6 +1,6 @@
 //! MNIST's files from the mirrors.
 
-use super::mnist::NAMES;
+use super::NAMES;
 use crate::{Error, Result};
 use flate2::read::MultiGzDecoder;
 use reqwest::{Client, Response, StatusCode, header};

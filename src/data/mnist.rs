@@ -1,5 +1,5 @@
 use super::{
-    Dataset, Fit, Idx,
+    Dataset, Fit, Idx, NAMES,
     resize::{FROM, TO},
 };
 use crate::{Error, Result};
@@ -25,12 +25,6 @@ pub struct Mnist {
     /// The digits to test with.
     pub test: Dataset,
 }
-
-/// Images and labels of the training set, then of the test set, as they have been named since 1998.
-pub(super) const NAMES: [[&str; 2]; 2] = [
-    ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"],
-    ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"],
-];
 
 impl Mnist {
     /// Reads the first copy that is found, in this order:

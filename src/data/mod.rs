@@ -1,4 +1,4 @@
-//! Images and labels: from MNIST's files to tensors, bit for bit as torchvision gives them.
+//! Images and labels: from MNIST's files to a [`Dataset`], bit for bit as torchvision gives them.
 
 mod dataset;
 mod distortion;
@@ -19,3 +19,9 @@ pub use fit::Fit;
 pub use idx::Idx;
 pub use mnist::Mnist;
 pub(crate) use resize::{FROM as MNIST_SIDE, TO as INPUT_SIDE, resize};
+
+/// Images and labels of the training set, then of the test set, as they have been named since 1998.
+const NAMES: [[&str; 2]; 2] = [
+    ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"],
+    ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"],
+];

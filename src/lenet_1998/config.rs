@@ -1,7 +1,7 @@
 use super::{InitBound, c3::C3};
 use serde::{Deserialize, Serialize};
 
-/// What a [`LeNet1998`](crate::lenet_1998::LeNet1998) is made of: all that the paper prints about the network, and what it leaves open.
+/// What a `LeNet1998` is made of: all that the paper prints about the network, and what it leaves open.
 ///
 /// ```
 /// use lenet::lenet_1998::{C3, LeNet1998Config};

@@ -2,7 +2,7 @@ use super::{LeNet1998Config, OutputUnits};
 use crate::network::thousands;
 use std::fmt;
 
-/// The layers of a [`LeNet1998`](crate::lenet_1998::LeNet1998) as the paper's section II.B counts them.
+/// The layers of a `LeNet1998` as the paper's section II.B counts them.
 ///
 /// ```
 /// use lenet::lenet_1998::LeNet1998Config;

@@ -6,7 +6,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
-/// How to train a [`LeNet1998`](crate::lenet_1998::LeNet1998): the paper's stochastic diagonal Levenberg-Marquardt method, and what it
+/// How to train a `LeNet1998`: the paper's stochastic diagonal Levenberg-Marquardt method, and what it
 /// leaves open.
 ///
 /// After each image every parameter goes down the criterion's gradient, at a rate of its own,

@@ -1,7 +1,7 @@
 use super::{KERNEL, LAYERS, LayerKind, WINDOW, conv_output_size, pool_output_size};
 use std::fmt;
 
-/// The table of a [`LeNet`](crate::LeNet)'s layers: what `torchsummary.summary(net, (1, 32, 32))` prints.
+/// The table of a `LeNet`'s layers: what `torchsummary.summary(net, (1, 32, 32))` prints.
 ///
 /// ```
 /// println!("{}", lenet::summary([1, 32, 32]));
@@ -24,7 +24,7 @@ pub struct SummaryRow {
     pub parameters: i64,
 }
 
-/// The layers of a [`LeNet`](crate::LeNet) for an input of `[channels, height, width]`.
+/// The layers of a `LeNet` for an input of `[channels, height, width]`.
 ///
 /// # Panics
 ///

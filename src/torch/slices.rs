@@ -6,7 +6,7 @@ use crate::{Error, Result};
 use std::slice;
 use tch::{Device, Tensor, kind::Element};
 
-/// A tensor's numbers where they lie: the one place where this module meets libtorch.
+/// A tensor's numbers where they lie.
 ///
 /// # Errors
 ///

@@ -1,4 +1,3 @@
-use super::trainer::Trainer;
 use crate::{Error, Result, atomic_file};
 use std::{
     fs::{self, File, TryLockError},
@@ -35,7 +34,7 @@ pub struct Checkpoints {
 /// What [`Checkpoints::resume`] found.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Resumed<T = Trainer> {
+pub struct Resumed<T> {
     /// The run as its newest good checkpoint has it; `None` where there is none.
     pub trainer: Option<T>,
     /// What was wrong with newer checkpoints. Those that could be read were put out of the way: their names end in `.damaged`
@@ -119,7 +118,7 @@ impl Checkpoints {
     ///
     /// # Errors
     ///
-    /// As [`Trainer::save_checkpoint`]; those that are there stay then.
+    /// As [`Trainer::save_checkpoint`](crate::Trainer::save_checkpoint); those that are there stay then.
     pub fn save(&self, trainer: &impl Resumable) -> Result<PathBuf> {
         let path = self.path(trainer.steps());
         trainer.save_checkpoint(&path)?;
@@ -131,7 +130,7 @@ impl Checkpoints {
         Ok(path)
     }
 
-    /// The run as the newest good checkpoint has it, to go on with `config`: see [`Trainer::resume_with`].
+    /// The run as the newest good checkpoint has it, to go on with `config`: see [`Trainer::resume_with`](crate::Trainer::resume_with).
     ///
     /// # Errors
     ///

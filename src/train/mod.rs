@@ -13,6 +13,7 @@ mod optimizer;
 mod parameters;
 mod require;
 mod run;
+mod running;
 mod schedule;
 mod stats;
 mod trained_set;
@@ -26,8 +27,8 @@ pub use engine::Engine;
 pub use optimizer::{Adam, AdamW, Optimizer, Sgd};
 #[cfg(all(test, feature = "torch"))]
 pub(crate) use optimizer::{OptimizerState, golden_optimizers};
-pub(crate) use require::require;
-pub(crate) use run::{EpochSums, MOST, Run, RunConfig, SavedRun};
+pub(crate) use require::{MOST, require};
+pub(crate) use run::{EpochSums, Run, RunConfig, SavedRun};
 pub use schedule::{AnnealStrategy, OneCycleLr, Schedule};
 pub use stats::{BatchStats, EpochStats, Evaluation, Mistake};
 #[cfg(test)]
@@ -36,7 +37,7 @@ pub use trainer::{Progress, Trainer};
 #[cfg(feature = "torch")]
 pub(crate) use {
     device::name as device_name,
-    engine::Samples,
     optimizer::{Buffers, MOMENTS, MOMENTUM_BUFFER},
+    running::Samples,
     schedule::Rates,
 };

@@ -1,4 +1,5 @@
 use super::{
+    MOST,
     best::Best,
     checkpoint::{Checkpoint, refuse},
     stats::Evaluation,
@@ -8,9 +9,6 @@ use crate::{Dataset, Error, Result, weights::StateDict};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Map;
 use std::{collections::BTreeMap, mem, path::Path};
-
-/// Epochs of a run, and of a schedule: more than anybody trains, and few enough to go through at each step.
-pub(crate) const MOST: usize = 1_000_000;
 
 /// What is trained, and how: what a run's config says to it.
 pub(crate) trait RunConfig: Clone + Serialize + DeserializeOwned {

@@ -1,8 +1,4 @@
-use super::{engine::BatchOutcome, run::EpochSums};
-use crate::{
-    Result,
-    kernels::{Outcome, Sample, cross_entropy},
-};
+use crate::kernels::{Outcome, Sample, cross_entropy};
 use serde::{Deserialize, Serialize};
 
 /// What one optimizer step saw, before it changed the weights.
@@ -159,28 +155,10 @@ pub(crate) struct Sums {
     /// Images that were summed.
     pub samples: usize,
     pub steps: usize,
-    correct: i64,
+    pub correct: i64,
     total_loss: f64,
     total_means: f64,
     learning_rate: f64,
-}
-
-impl EpochSums for Sums {
-    fn samples(&self) -> usize {
-        self.samples
-    }
-
-    fn steps(&self) -> usize {
-        self.steps
-    }
-
-    fn check(&self, _: usize) -> std::result::Result<(), String> {
-        let Sums { samples, steps, correct, .. } = *self;
-        if steps > samples || !(0..=samples as i64).contains(&correct) {
-            return Err(format!("{correct} right answers of {samples} in {steps} steps"));
-        }
-        Ok(())
-    }
 }
 
 impl Sums {
@@ -205,38 +183,6 @@ impl Sums {
             samples: self.samples,
             learning_rate: self.learning_rate,
         }
-    }
-}
-
-/// Batches whose outcome was not read yet, so that a device need not stop after each: see [`BatchOutcome`].
-#[derive(Debug, Default)]
-pub(super) struct Waiting(Vec<(BatchOutcome, usize, f64)>);
-
-impl Waiting {
-    /// Takes a batch's outcome and size, and the learning rate of the step that followed.
-    pub fn add(&mut self, outcome: BatchOutcome, samples: usize, learning_rate: f64) {
-        self.0.push((outcome, samples, learning_rate));
-    }
-
-    /// How many images they have.
-    pub fn samples(&self) -> usize {
-        self.0.iter().map(|(_, samples, _)| samples).sum()
-    }
-
-    /// `sums` with theirs; in the place of the sums the first loss that is not finite, with its step, counted from 1.
-    pub fn read(&self, mut sums: Sums) -> Result<std::result::Result<Sums, (usize, f32)>> {
-        for (outcome, samples, learning_rate) in &self.0 {
-            let outcome = outcome.read()?;
-            if !outcome.loss.is_finite() {
-                return Ok(Err((sums.steps + 1, outcome.loss)));
-            }
-            sums.add(outcome, *samples, *learning_rate);
-        }
-        Ok(Ok(sums))
-    }
-
-    pub fn clear(&mut self) {
-        self.0.clear();
     }
 }
 

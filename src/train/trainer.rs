@@ -1,11 +1,11 @@
 use super::{
     checkpoints::{Recipe, Resumable},
     config::TrainConfig,
-    engine::{BatchOutcome, Running, Samples},
     parameters::Parameters,
-    run::{Run, RunConfig, SavedRun},
+    run::{EpochSums, Run, RunConfig, SavedRun},
+    running::{BatchOutcome, Running, Samples, Waiting},
     schedule::Rates,
-    stats::{BatchStats, EpochStats, Evaluation, Sums, Waiting},
+    stats::{BatchStats, EpochStats, Evaluation, Sums},
 };
 use crate::{
     Error, Result, data::Dataset, generator::Generator, kernels::PIXELS, network, train::Best,
@@ -46,6 +46,24 @@ impl RunConfig for TrainConfig {
     const FREE: &'static [&'static str] = &["epochs", "device", "engine", "threads"];
 
     type Epoch = Sums;
+}
+
+impl EpochSums for Sums {
+    fn samples(&self) -> usize {
+        self.samples
+    }
+
+    fn steps(&self) -> usize {
+        self.steps
+    }
+
+    fn check(&self, _: usize) -> std::result::Result<(), String> {
+        let Sums { samples, steps, correct, .. } = *self;
+        if steps > samples || !(0..=samples as i64).contains(&correct) {
+            return Err(format!("{correct} right answers of {samples} in {steps} steps"));
+        }
+        Ok(())
+    }
 }
 
 impl Recipe for TrainConfig {
@@ -125,7 +143,7 @@ impl Trainer {
     ///
     /// # Panics
     ///
-    /// As all of tch does, where a GPU's memory runs out.
+    /// With the feature `torch`: as all of tch does, where a GPU's memory runs out.
     pub fn train_epoch(&mut self, data: &Dataset) -> Result<EpochStats> {
         let never = |_: &Trainer, _| Ok(ControlFlow::<Infallible>::Continue(()));
         let ControlFlow::Continue(stats) = self.train_epoch_with(data, never)?;
@@ -230,7 +248,7 @@ impl Trainer {
     ///
     /// # Panics
     ///
-    /// As all of tch does, where a GPU's memory runs out.
+    /// With the feature `torch`: as all of tch does, where a GPU's memory runs out.
     pub fn evaluate(&self, data: &Dataset) -> Result<Evaluation> {
         let logits = self.engine.logits(&self.parameters, data)?;
         Ok(Evaluation::of_logits(&logits, data.label_bytes(), self.config().batch_size))
@@ -291,7 +309,8 @@ impl Trainer {
         self.weights()?.write(path)
     }
 
-    /// A copy of the weights, by their names in PyTorch's `state_dict`.
+    /// A copy of the weights, by their names in PyTorch's `state_dict`. Empty where they can't be copied from a GPU;
+    /// [`save`](Trainer::save) tells why.
     pub fn state_dict(&self) -> StateDict {
         self.weights().unwrap_or_default()
     }

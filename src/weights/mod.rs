@@ -1,7 +1,7 @@
 //! Weights, whatever wrote them: safetensors, PyTorch, NumPy, PaddlePaddle; and the whole network, as ONNX.
 //!
-//! A [`StateDict`] holds a file's arrays by their names. [`load`] and [`save`] move them from and to the variables of a
-//! libtorch model. On reading the form is told from the content, on writing from the extension:
+//! A [`StateDict`] holds a file's arrays by their names. With the feature `torch`, `load` and `save` move them from and to the
+//! variables of a libtorch model. On reading the form is told from the content, on writing from the extension:
 //!
 //! | form | extension | read | written |
 //! |---|---|---|---|
@@ -32,18 +32,17 @@
 // Three floors, each knowing only those before it: the container (array, state_dict), the forms, the files.
 mod array;
 mod form;
-mod mismatch;
 mod state_dict;
 
 mod forms;
 
 mod file;
 
+pub use crate::mismatch::StateDictMismatch;
 pub use array::Array;
 pub(crate) use file::OPTIMIZER;
 pub use form::Form;
 pub(crate) use forms::CHECKSUM;
-pub use mismatch::StateDictMismatch;
 pub use state_dict::{NonFinite, StateDict};
 
 #[cfg(feature = "torch")]

@@ -1,0 +1,301 @@
+use super::{
+    clip::clip_grad_norm, config::TrainConfig, device::Device, engine::Engine,
+    optimizer::OptimizerState, parameters::Parameters, schedule::Rates, stats::Sums,
+};
+use crate::{
+    Error, Result,
+    data::Dataset,
+    kernels::{Batch, Images, Network, Outcome, PIXELS},
+    network::{LAYERS, PARAMETERS},
+};
+#[cfg(feature = "torch")]
+use crate::{
+    kernels::Pool,
+    torch::{self, Libtorch},
+};
+use std::{cell::RefCell, collections::BTreeMap};
+
+/// Images and labels to train on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Samples<'a> {
+    /// Those of a set at `indices`.
+    Of { data: &'a Dataset, indices: &'a [usize] },
+    /// Images of their own, from 0 (background) to 1 (ink), and their labels.
+    Own { images: &'a [[f32; PIXELS]], labels: &'a [u8] },
+}
+
+/// What a batch gave: known, or still on a device that is not made to wait for it.
+#[derive(Debug)]
+pub(super) enum BatchOutcome {
+    Known(Outcome),
+    #[cfg(feature = "torch")]
+    OnDevice(torch::BatchOutput),
+}
+
+impl BatchOutcome {
+    /// Waits for it, where it has to.
+    pub fn read(&self) -> Result<Outcome> {
+        match self {
+            BatchOutcome::Known(outcome) => Ok(*outcome),
+            #[cfg(feature = "torch")]
+            BatchOutcome::OnDevice(output) => output.outcome(),
+        }
+    }
+}
+
+/// Batches whose outcome was not read yet, so that a device need not stop after each: see [`BatchOutcome`].
+#[derive(Debug, Default)]
+pub(super) struct Waiting(Vec<(BatchOutcome, usize, f64)>);
+
+impl Waiting {
+    /// Takes a batch's outcome and size, and the learning rate of the step that followed.
+    pub fn add(&mut self, outcome: BatchOutcome, samples: usize, learning_rate: f64) {
+        self.0.push((outcome, samples, learning_rate));
+    }
+
+    /// How many images they have.
+    pub fn samples(&self) -> usize {
+        self.0.iter().map(|(_, samples, _)| samples).sum()
+    }
+
+    /// `sums` with theirs; in the place of the sums the first loss that is not finite, with its step, counted from 1.
+    pub fn read(&self, mut sums: Sums) -> Result<std::result::Result<Sums, (usize, f32)>> {
+        for (outcome, samples, learning_rate) in &self.0 {
+            let outcome = outcome.read()?;
+            if !outcome.loss.is_finite() {
+                return Ok(Err((sums.steps + 1, outcome.loss)));
+            }
+            sums.add(outcome, *samples, *learning_rate);
+        }
+        Ok(Ok(sums))
+    }
+
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+/// An engine at work: it computes gradients and steps against them.
+#[derive(Debug)]
+pub(super) enum Running {
+    /// On a CPU: gradients and the optimizer's buffers are plain numbers.
+    Cpu(Cpu),
+    /// On another device, where all of it stays.
+    #[cfg(feature = "torch")]
+    Device(torch::DeviceEngine),
+}
+
+/// What computes on a CPU, and the step that follows.
+#[derive(Debug)]
+pub(super) struct Cpu {
+    compute: Compute,
+    gradients: Box<[f32; PARAMETERS]>,
+    optimizer: OptimizerState,
+}
+
+#[derive(Debug)]
+enum Compute {
+    /// A network at work, which needs memory of its own even to look at images.
+    Fused(RefCell<Network>),
+    /// libtorch has threads of its own: the pool, which is for the optimizer's step, is the caller's thread alone.
+    #[cfg(feature = "torch")]
+    Libtorch(Libtorch, Pool),
+}
+
+impl Running {
+    /// The engine of a config.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] where it can't compute on the config's device.
+    pub fn start(config: &TrainConfig) -> Result<Running> {
+        let compute = match (config.engine, config.device) {
+            (Engine::Auto | Engine::Fused, Device::Cpu) => {
+                Compute::Fused(RefCell::new(Network::new(config.threads.unwrap_or_else(threads))))
+            }
+            (Engine::Fused, device) => {
+                let expected = "auto or libtorch on a device other than a CPU";
+                return Err(Error::invalid("engine", expected, format!("fused on {device:?}")));
+            }
+            #[cfg(feature = "torch")]
+            (Engine::Libtorch, Device::Cpu) => {
+                Compute::Libtorch(Libtorch::new(Device::Cpu)?, Pool::new(1))
+            }
+            #[cfg(feature = "torch")]
+            (Engine::Auto | Engine::Libtorch, device) => {
+                let engine = torch::DeviceEngine::new(device, config.optimizer)?;
+                return Ok(Running::Device(engine));
+            }
+            #[cfg(not(feature = "torch"))]
+            (Engine::Auto | Engine::Libtorch, _) => {
+                let expected = "auto or fused: this program was built without the feature `torch`";
+                return Err(Error::invalid("engine", expected, "libtorch"));
+            }
+        };
+        let gradients = Box::new([0.0; PARAMETERS]);
+        let optimizer = OptimizerState::new(config.optimizer);
+        Ok(Running::Cpu(Cpu { compute, gradients, optimizer }))
+    }
+
+    /// Computes loss, right answers and gradients, and keeps the gradients for the [`step`](Running::step).
+    pub fn gradients(&mut self, parameters: &Parameters, samples: Samples) -> Result<BatchOutcome> {
+        match self {
+            Running::Cpu(cpu) => cpu.gradients(parameters, samples).map(BatchOutcome::Known),
+            #[cfg(feature = "torch")]
+            Running::Device(device) => {
+                device.gradients(parameters, samples).map(BatchOutcome::OnDevice)
+            }
+        }
+    }
+
+    /// Steps against the gradients that were computed last, clipped to `max_norm`.
+    pub fn step(
+        &mut self,
+        parameters: &mut Parameters,
+        rates: Rates,
+        max_norm: Option<f64>,
+    ) -> Result<()> {
+        match self {
+            Running::Cpu(cpu) => cpu.step(parameters, rates, max_norm),
+            #[cfg(feature = "torch")]
+            Running::Device(device) => device.step(parameters, rates, max_norm),
+        }
+    }
+
+    /// The logits of a set's images.
+    pub fn logits(&self, parameters: &Parameters, data: &Dataset) -> Result<Vec<[f32; 10]>> {
+        match self {
+            Running::Cpu(Cpu { compute: Compute::Fused(network), .. }) => {
+                let indices: Vec<_> = (0..data.len()).collect();
+                let images = Images::gathered(data.image_bytes(), &indices)?;
+                Ok(network.borrow_mut().logits(parameters.as_slice()?, images))
+            }
+            #[cfg(feature = "torch")]
+            Running::Cpu(Cpu { compute: Compute::Libtorch(libtorch, _), .. }) => {
+                libtorch.logits(parameters, data)
+            }
+            #[cfg(feature = "torch")]
+            Running::Device(device) => device.logits(parameters, data),
+        }
+    }
+
+    /// Steps that the optimizer has taken.
+    pub fn steps(&self) -> usize {
+        match self {
+            Running::Cpu(cpu) => cpu.optimizer.steps(),
+            #[cfg(feature = "torch")]
+            Running::Device(device) => device.steps(),
+        }
+    }
+
+    /// A copy of what the optimizer keeps.
+    pub fn buffers(&self) -> Result<BTreeMap<&'static str, Vec<f32>>> {
+        match self {
+            Running::Cpu(cpu) => Ok(cpu.optimizer.buffers().clone()),
+            #[cfg(feature = "torch")]
+            Running::Device(device) => device.buffers(),
+        }
+    }
+
+    /// Resumes an optimizer after so many steps, with what it kept.
+    pub fn restore(&mut self, steps: usize, buffers: BTreeMap<String, Vec<f32>>) -> Result<()> {
+        match self {
+            Running::Cpu(cpu) => cpu.optimizer.restore(steps, buffers, PARAMETERS),
+            #[cfg(feature = "torch")]
+            Running::Device(device) => device.restore(steps, buffers),
+        }
+    }
+}
+
+impl Cpu {
+    fn gradients(&mut self, parameters: &Parameters, samples: Samples) -> Result<Outcome> {
+        let network = match &mut self.compute {
+            Compute::Fused(network) => network.get_mut(),
+            #[cfg(feature = "torch")]
+            Compute::Libtorch(libtorch, _) => {
+                let output = libtorch.batch(parameters, samples)?;
+                output.copy_gradients(&mut *self.gradients)?;
+                return output.outcome();
+            }
+        };
+        let batch = match samples {
+            Samples::Of { data, indices } => {
+                Batch::gathered(data.image_bytes(), data.label_bytes(), indices)?
+            }
+            Samples::Own { images, labels } => Batch::new(images, labels)?,
+        };
+        Ok(network.gradients(parameters.as_slice()?, &batch, &mut self.gradients))
+    }
+
+    fn step(
+        &mut self,
+        parameters: &mut Parameters,
+        rates: Rates,
+        max_norm: Option<f64>,
+    ) -> Result<()> {
+        if let Some(max_norm) = max_norm {
+            let tensors = LAYERS.iter().flat_map(|layer| [layer.weight(), layer.bias()]);
+            clip_grad_norm(&mut *self.gradients, tensors, max_norm);
+        }
+        let pool = match &mut self.compute {
+            Compute::Fused(network) => network.get_mut().pool(),
+            #[cfg(feature = "torch")]
+            Compute::Libtorch(_, pool) => pool,
+        };
+        self.optimizer.step(parameters.as_mut_slice()?, &*self.gradients, rates, pool);
+        Ok(())
+    }
+}
+
+/// As many as libtorch has.
+#[cfg(feature = "torch")]
+fn threads() -> usize {
+    torch::threads()
+}
+
+/// As many as libtorch would have: `OMP_NUM_THREADS`, or one for each core.
+#[cfg(not(feature = "torch"))]
+fn threads() -> usize {
+    let asked = std::env::var("OMP_NUM_THREADS").ok().and_then(|threads| threads.parse().ok());
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    asked.filter(|&threads| threads > 0).unwrap_or_else(cores)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Compute, Cpu, Engine, Running};
+    use crate::{TrainConfig, train::Device};
+
+    fn start(engine: Engine, device: Device) -> crate::Result<Running> {
+        Running::start(&TrainConfig { engine, device, ..TrainConfig::pytorch() })
+    }
+
+    #[test]
+    fn auto_is_fused_on_a_cpu() {
+        for engine in [Engine::Auto, Engine::Fused] {
+            let running = start(engine, Device::Cpu);
+            assert!(matches!(running, Ok(Running::Cpu(Cpu { compute: Compute::Fused(_), .. }))));
+        }
+        let error = start(Engine::Fused, Device::Cuda(0)).unwrap_err().to_string();
+        assert!(error.contains("engine") && error.contains("Cuda(0)"), "{error}");
+    }
+
+    #[cfg(feature = "torch")]
+    #[test]
+    fn auto_is_libtorch_on_other_devices() {
+        // Where there is no such device libtorch refuses it.
+        let running = start(Engine::Auto, Device::Cuda(0));
+        assert!(matches!(running, Ok(Running::Device(_)) | Err(crate::Error::Torch { .. })));
+        let libtorch = start(Engine::Libtorch, Device::Cpu);
+        let libtorch =
+            matches!(libtorch, Ok(Running::Cpu(Cpu { compute: Compute::Libtorch(..), .. })));
+        assert!(libtorch);
+    }
+
+    #[cfg(not(feature = "torch"))]
+    #[test]
+    fn libtorch_is_refused_without_it() {
+        let error = start(Engine::Libtorch, Device::Cpu).unwrap_err().to_string();
+        assert!(error.contains("feature `torch`"), "{error}");
+    }
+}

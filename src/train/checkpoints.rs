@@ -130,7 +130,8 @@ impl Checkpoints {
         Ok(path)
     }
 
-    /// The run as the newest good checkpoint has it, to go on with `config`: see [`Trainer::resume_with`](crate::Trainer::resume_with).
+    /// The run as the newest good checkpoint has it, to go on with `config`: see
+    /// [`Trainer::resume_with`](crate::Trainer::resume_with).
     ///
     /// # Errors
     ///

@@ -516,18 +516,18 @@ fn lenet_1998_can_be_killed_at_any_moment() {
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let (straight, killed, kept) = (path("straight.npz"), path("killed.npz"), path("run"));
     let drawn = [path("drawn"), path("redrawn")];
-    let args = ["--passes", "7", "--distort"];
+    let args = ["--passes", "5", "--distort"];
     lenet_1998(&[&args[..], &["--save-model", &straight, "--pictures", &drawn[0]]].concat());
 
     let kept = ["--checkpoint", &kept, "--pictures", &drawn[1], "--resume"];
     let args = [&args[..], &kept].concat();
-    for kill in 0..5 {
+    for kill in 0..3 {
         let mut command = example("lenet_1998");
         command.arg("--data").arg(SMALL.path()).args(&args).stderr(Stdio::null());
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         lines.find(|line| line.as_ref().unwrap().starts_with("pass "));
-        thread::sleep(Duration::from_millis(31 * kill));
+        thread::sleep(Duration::from_millis(62 * kill));
         child.kill().unwrap();
         child.wait().unwrap();
     }

@@ -2,13 +2,13 @@
 //! crate's plain numbers. The only room that names `tch`.
 
 mod dataset;
-mod device;
+mod device_engine;
 mod down_sample;
-mod engine;
 mod error;
 pub(crate) mod init;
 mod lenet;
 mod lenet_1998;
+mod libtorch;
 mod operations;
 mod parameters;
 mod slices;
@@ -17,11 +17,11 @@ mod state_dict;
 mod tests;
 mod trainer;
 
-pub(crate) use device::{DeviceEngine, check_device};
+pub(crate) use device_engine::{DeviceEngine, check_device};
 pub use down_sample::{DownSample, DownSampleConfig};
-pub(crate) use engine::{BatchOutput, Libtorch, threads};
 pub use lenet::{LeNet, Stage};
 pub use lenet_1998::LeNet1998;
+pub(crate) use libtorch::{BatchOutput, Libtorch, threads};
 pub(crate) use parameters::Parameters;
 use slices::numbers;
 pub use state_dict::{load, save};

@@ -2,7 +2,6 @@
 
 mod best;
 mod checkpoint;
-mod checkpoints;
 mod clip;
 mod config;
 mod device;
@@ -20,7 +19,7 @@ mod trained_set;
 mod trainer;
 
 pub use best::Best;
-pub use checkpoints::{Checkpoints, Recipe, Resumable, Resumed};
+pub use checkpoint::{Checkpoints, Recipe, Resumable, Resumed};
 pub use config::TrainConfig;
 pub use device::Device;
 pub use engine::Engine;

@@ -1,5 +1,5 @@
 use super::{
-    checkpoints::{Recipe, Resumable},
+    checkpoint::{Recipe, Resumable},
     config::TrainConfig,
     parameters::Parameters,
     run::{EpochSums, Run, RunConfig, SavedRun},

@@ -1,5 +1,5 @@
 use super::{
-    engine::{BatchOutput, Libtorch},
+    libtorch::{BatchOutput, Libtorch},
     operations::{Operations, clip_grad_norm},
     parameters::Parameters,
 };

@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, path::Path};
 
 /// What a checkpoint has.
 #[derive(Debug)]
-pub(super) struct Checkpoint {
+pub(in crate::train) struct Checkpoint {
     /// The run's position, in JSON.
     pub state: String,
     pub weights: StateDict,
@@ -79,7 +79,7 @@ impl Checkpoint {
 }
 
 /// An [`Error::CheckpointMismatch`], where there are differences.
-pub(super) fn refuse(path: &Path, differences: Vec<String>) -> Result<()> {
+pub(in crate::train) fn refuse(path: &Path, differences: Vec<String>) -> Result<()> {
     if differences.is_empty() {
         return Ok(());
     }

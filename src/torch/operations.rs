@@ -204,6 +204,7 @@ mod tests {
         let _no_grad = no_grad_guard();
         tch::manual_seed(5);
         let draw = || {
+            let _generator = crate::torch::init::generator();
             let exponents = Tensor::rand([61_750], (Kind::Float, Device::Cpu)) * 24 - 20;
             Tensor::randn([61_750], (Kind::Float, Device::Cpu)) * exponents.exp2()
         };

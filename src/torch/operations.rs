@@ -202,9 +202,9 @@ mod tests {
     #[test]
     fn the_kernel_s_steps_are_the_operations() {
         let _no_grad = no_grad_guard();
+        let _generator = crate::torch::init::generator();
         tch::manual_seed(5);
         let draw = || {
-            let _generator = crate::torch::init::generator();
             let exponents = Tensor::rand([61_750], (Kind::Float, Device::Cpu)) * 24 - 20;
             Tensor::randn([61_750], (Kind::Float, Device::Cpu)) * exponents.exp2()
         };

@@ -111,6 +111,7 @@ fn report(weights: &StateDict, from: &Path, out: &mut impl Write) -> Result<()> 
     for (name, array) in weights.iter() {
         writeln!(out, "  {name:width$}  {:?}", array.shape())?;
     }
+    writeln!(out, "sha256 of the values: {}", weights.sha256())?;
     for (key, value) in &weights.metadata {
         writeln!(out, "{key}: {value}")?;
     }

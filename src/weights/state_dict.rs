@@ -6,6 +6,7 @@ use std::{
 
 use super::{Array, Form, StateDictMismatch};
 use crate::{Error, Result, network};
+use sha2::{Digest, Sha256};
 
 /// Named arrays in a file's or a model's order, with what their file says about them.
 ///
@@ -111,6 +112,23 @@ impl StateDict {
     pub fn get(&self, name: &str) -> Option<&Array> {
         let position = self.positions.get(name)?;
         self.arrays.get(*position).map(|(_, array)| array)
+    }
+
+    /// The SHA-256, in hexadecimal, of all values in the order of the arrays, each a little-endian `f32`: equal weights have equal
+    /// ones, whatever form they are kept in. `convert FILE` prints it.
+    ///
+    /// ```
+    /// use lenet::weights::{Array, StateDict};
+    ///
+    /// let mut weights = StateDict::new();
+    /// weights.insert("fc.bias", Array::new(vec![2], vec![1.0, -1.0])?)?;
+    /// assert!(weights.sha256().starts_with("dee9bee3"));
+    /// # Ok::<(), lenet::Error>(())
+    /// ```
+    pub fn sha256(&self) -> String {
+        let values = self.iter().flat_map(|(_, array)| array.values());
+        let bytes: Vec<_> = values.flat_map(|value| value.to_le_bytes()).collect();
+        Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// The arrays that hold NaN or infinities, and how many.

@@ -81,6 +81,7 @@ pub mod lenet_1998;
 mod mismatch;
 pub mod network;
 mod protobuf;
+mod seal;
 #[cfg(feature = "report")]
 pub mod report;
 #[cfg(feature = "torch")]

@@ -40,9 +40,8 @@ mod file;
 
 pub use crate::mismatch::StateDictMismatch;
 pub use array::Array;
-pub(crate) use file::OPTIMIZER;
+pub(crate) use file::{BESIDE_WEIGHTS, CHECKPOINT};
 pub use form::Form;
-pub(crate) use forms::CHECKSUM;
 pub use state_dict::{NonFinite, StateDict};
 
 #[cfg(feature = "torch")]

@@ -153,7 +153,7 @@ fn programs_that_make_no_sense() {
             refusal(&file);
         }
     }
-    for protocol in [0, 1, 5, 6, 255] {
+    for protocol in [0, 1, 6, 255] {
         refusal(&[0x80, protocol, b'}', b'.']);
         refusal(&zip(&[entry("a/data.pkl", [0x80, protocol, b'}', b'.'])]));
     }
@@ -200,7 +200,7 @@ fn views_that_reach_outside_their_storage() {
     let huge = "\u{8a}\x08\u{ff}\u{ff}\u{ff}\u{ff}\u{ff}\u{ff}\u{ff}\x7f";
     assert_refused(&one_tensor(huge, "K\x01\u{85}", "K\x01\u{85}"), outside);
     assert_refused(&one_tensor("K\0", "K\x02\u{85}", &format!("{huge}\u{85}")), outside);
-    assert_refused(&one_tensor("K\0", &format!("{huge}\u{85}"), "K\x01\u{85}"), "times the file");
+    assert_refused(&one_tensor("K\0", &format!("{huge}\u{85}"), "K\x01\u{85}"), outside);
     assert_refused(&one_tensor("K\0", &format!("{huge}K\x02\u{86}"), "K\0K\0\u{86}"), "overflows");
     assert_refused(
         &one_tensor("K\0", "J\u{ff}\u{ff}\u{ff}\u{ff}\u{85}", "K\x01\u{85}"),
@@ -253,9 +253,11 @@ fn faulty_arrays() {
     assert_refused(&state(b"K\x01", b"J\xff\xff\xff\xff\x85", &f4, b"\x89", two), "negative");
     assert_refused(&state(b"K\x01", b"N", &f4, b"\x89", two), "not integers");
     assert_refused(&state(b"K\x01", b"K\x02\x85", &f4, b"N", two), "order is not a bool");
-    assert_refused(&state(b"K\x01", b"K\x02\x85", &f4, b"\x89", b"N"), "not bytes");
+    assert_refused(&state(b"K\x01", b"K\x02\x85", &f4, b"\x89", b"N"), "None is not bytes");
     assert_refused(&state(b"K\x01", b"K\x02\x85", b"N", b"\x89", two), "dtype is none");
-    assert_refused(&state(b"K\x01", b"K\x02\x85", &dtype("f4", ">"), b"\x89", two), "big-endian");
+    let big = b"C\x08?\x80\0\0@\0\0\0";
+    let good = state(b"K\x01", b"K\x02\x85", &dtype("f4", ">"), b"\x89", big);
+    assert_eq!(StateDict::from_bytes(&good).unwrap().get("x").unwrap().values(), [1.0, 2.0]);
     assert_refused(&state(b"K\x01", b"K\x02\x85", &dtype("i4", "<"), b"\x89", two), "dtype <i4");
     assert_refused(&state(b"K\x01", b"K\x02\x85", &dtype("b1", "|"), b"\x89", two), "dtype |b1");
     assert_refused(&state(b"K\x01", b"K\x02\x85", &dtype("O8", "|"), b"\x89", two), "dtype |O8");

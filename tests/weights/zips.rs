@@ -134,14 +134,14 @@ fn damaged_and_lying_entries() {
         &changed(|entries| find(entries, "byteorder").crc = Some(1)),
         "neither little nor big",
     );
-    assert_refused(&one(|entry| entry.size = Some(71)), "data/0 is 71 bytes, not 72");
+    assert_refused(&one(|entry| entry.size = Some(71)), "size is stated as 71 and is 72");
     assert_refused(&one(|entry| entry.content.push(0)), "data/0 is 73 bytes, not 72");
-    assert_refused(&one(|entry| entry.size = Some(u32::MAX)), "is 4294967295 bytes, not 72");
+    assert_refused(&one(|entry| entry.size = Some(u32::MAX)), "stated as 4294967295 and is 72");
     assert_refused(
         &changed(|entries| find(entries, "data.pkl").size = Some(9)),
-        "should be 9 bytes",
+        "size is stated as 9 and is",
     );
-    assert_refused(&one(|entry| entry.method = 12), "is packed with");
+    assert_refused(&one(|entry| entry.method = 12), "is packed by method 12");
     assert_refused(&one(|entry| entry.flags = 1), "is encrypted");
     assert_refused(&one(|entry| entry.local_name = Some("archive/data/9".into())), "another name");
     let deflated = |size| {
@@ -175,10 +175,6 @@ fn entries_that_are_missing_or_too_many() {
     );
     assert_refused(&changed(|entries| entries.push(entries[2].clone())), "two entries are named");
     assert_refused(
-        &changed(|entries| find(entries, "byteorder").content = b"big".into()),
-        "big-endian",
-    );
-    assert_refused(
         &changed(|entries| find(entries, "byteorder").content = b"odd".into()),
         "byteorder",
     );
@@ -191,10 +187,10 @@ fn entries_that_overlap() {
     let mut second = entry("a.npy", array.clone());
     second.offset = Some(0);
     let mut entries = vec![entry("a.npy", array), second.clone()];
-    assert_refused(&zip(&entries), "two entries are named a.npy");
+    assert_refused(&zip(&entries), "overlaps");
     second.name = "b.npy".into();
     entries[1] = second;
-    assert_refused(&zip(&entries), "another name in its local header");
+    assert_refused(&zip(&entries), "overlaps");
     // An archive inside the first entry, whose entry the directory lists, too.
     let inner = zip(&[entry("b.npy", npy("(1,)", &[0; 4]))]);
     let mut hidden = entry("b.npy", npy("(1,)", &[0; 4]));

@@ -1,22 +1,27 @@
 //! The forms of weights: each file's bytes to a [`StateDict`], and back.
+//!
+//! What all forms accept is said in one place each: the element types in `dtype.rs`, the keys under which a dict holds the
+//! state_dict in `pickle/mod.rs` (only pickles nest), and what may stand before all names in [`PREFIXES`].
 
 mod archive;
-mod checksum;
 mod dtype;
 mod fault;
 mod npy;
 mod npz;
+mod numpy;
 mod onnx;
 mod paddle;
 mod pickle;
 mod safetensors;
 mod torch_save;
 
-pub(crate) use checksum::CHECKSUM;
 pub(super) use fault::Fault;
 use fault::Parsed;
 
 use super::{Form, StateDict};
+
+/// What wrapping a model puts before its names: `nn.DataParallel`, `torch.compile`, or one around the other.
+pub(super) const PREFIXES: [&str; 2] = ["module.", "_orig_mod."];
 
 /// What tells a form, what reads it, and what writes it.
 type Sign = fn(&[u8]) -> bool;

@@ -5,7 +5,6 @@
 
 use super::{
     super::{Array, StateDict},
-    checksum::CHECKSUM,
     fault::{Fault, Parsed},
 };
 use crate::{
@@ -33,8 +32,7 @@ pub(super) fn is_model(bytes: &[u8]) -> bool {
 
 /// `ModelProto { ir_version, producer_name, producer_version, doc_string, graph, opset_import, metadata_props }`.
 pub(super) fn write(weights: &StateDict) -> Parsed<Vec<u8>> {
-    // A checkpoint's checksum is of the file that it was read from.
-    let metadata = weights.metadata.iter().filter(|(key, _)| *key != CHECKSUM);
+    let metadata = weights.metadata.iter();
     let metadata = metadata.map(|(key, value)| Message::default().text(1, key).text(2, value));
     let model = Message::default()
         .int(1, IR_VERSION)

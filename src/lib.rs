@@ -81,9 +81,9 @@ pub mod lenet_1998;
 mod mismatch;
 pub mod network;
 mod protobuf;
-mod seal;
 #[cfg(feature = "report")]
 pub mod report;
+mod seal;
 #[cfg(feature = "torch")]
 pub mod torch;
 pub mod train;

@@ -11,6 +11,8 @@ use lenet::{
 };
 use safetensors::SafeTensors;
 
+#[path = "weights/corpus.rs"]
+mod corpus;
 #[path = "weights/damage.rs"]
 mod damage;
 #[path = "weights/onnx.rs"]
@@ -272,7 +274,10 @@ fn only_a_checkpoint_has_tensors_beside_the_weights() {
     for key in ["lenet.checkpoint", "lenet.sha256"] {
         let weights = awkward().with_metadata(key, "");
         let error = weights.write(folder.path().join("net.safetensors")).unwrap_err();
-        assert!(error.to_string().contains(&format!("only a checkpoint has, got {key}")), "{error}");
+        assert!(
+            error.to_string().contains(&format!("only a checkpoint has, got {key}")),
+            "{error}"
+        );
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
@@ -291,7 +296,8 @@ fn what_wrapping_a_model_puts_before_all_names_is_taken_away_in_every_form() {
             let read = StateDict::read(&path).unwrap();
             assert_eq!(read.len(), awkward().len());
             for (name, array) in awkward().iter() {
-                let read = read.get(name).unwrap_or_else(|| panic!("{prefix}{name} in {extension}"));
+                let read =
+                    read.get(name).unwrap_or_else(|| panic!("{prefix}{name} in {extension}"));
                 assert_eq!(bits(read), bits(array), "{prefix}{name} in {extension}");
             }
         }

@@ -87,7 +87,9 @@ impl StateDict {
     /// [`Error::Invalid`] if a name is not fit for the form, or for ONNX if it is not a LeNet's: it lists what differs.
     pub fn write(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        if let Some(key) = [CHECKPOINT, seal::KEY].iter().find(|key| self.metadata.contains_key(**key)) {
+        if let Some(key) =
+            [CHECKPOINT, seal::KEY].iter().find(|key| self.metadata.contains_key(**key))
+        {
             return Err(Error::invalid("metadata", "no key that only a checkpoint has", *key));
         }
         atomic_file::write(path, &self.to_bytes(Form::of_path(path)?, path)?)

@@ -341,7 +341,9 @@ impl<'a> Record<'a> {
         }
         agree("its flags", flags & !(DEFLATE_LEVEL | DESCRIBED | UTF8), 0)?;
         if method != STORED && method != DEFLATED {
-            return Err(format!("it is packed by method {method}: stored and deflated are read").into());
+            return Err(
+                format!("it is packed by method {method}: stored and deflated are read").into()
+            );
         }
         let described = flags & DESCRIBED != 0;
         for (what, stated, there) in [
@@ -381,7 +383,11 @@ impl<'a> Record<'a> {
         let width = match descriptor.len() - magic {
             12 => 4,
             20 => 8,
-            _ => return Err(format!("{} bytes behind it are no data descriptor", descriptor.len()).into()),
+            _ => {
+                return Err(
+                    format!("{} bytes behind it are no data descriptor", descriptor.len()).into()
+                );
+            }
         };
         let mut fields = Fields(fields.ok_or("bytes behind it are no data descriptor")?);
         let [crc, packed, size] = fields.numbers([4, width, width])?;
@@ -414,7 +420,11 @@ fn widen<const N: usize>(extra: &[u8], numbers: [&mut u64; N]) -> Parsed<()> {
     for number in numbers.into_iter().filter(|number| **number == 0xffff_ffff) {
         *number = fields.number(8)?;
     }
-    agree("the length of the zip64 field", zip64.len() as u64, (zip64.len() - fields.0.len()) as u64)
+    agree(
+        "the length of the zip64 field",
+        zip64.len() as u64,
+        (zip64.len() - fields.0.len()) as u64,
+    )
 }
 
 /// The name of an entry, if it is one that stays inside the folder it would be unpacked in. Nothing is ever unpacked here;

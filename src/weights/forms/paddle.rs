@@ -39,20 +39,22 @@ pub(super) fn is_pickle(bytes: &[u8]) -> bool {
 pub(super) fn read(bytes: &[u8]) -> Parsed<StateDict> {
     let allowed = [&numpy::ARRAYS[..], &numpy::SCALARS, &ALLOWED].concat();
     let pickle = Pickle::read_whole(bytes, &allowed)?;
-    for node in pickle.nodes() {
-        match node.call() {
-            Some((function, _, None)) if TUPLE.contains(&function) => {}
-            _ => numpy::check(node)?,
-        }
-    }
     let mut weights = StateDict::default();
     for (name, node) in find_state_dict(pickle.root(), |node| array(node).is_some(), NAMES)? {
         if name == SLICES {
             return Err("parameters of more than 1 GiB, in slices, are not read".into());
         }
-        let pickled = array(node).ok_or("not an array").map_err(Fault::from).and_then(Pickled::parse);
+        let pickled =
+            array(node).ok_or("not an array").map_err(Fault::from).and_then(Pickled::parse);
         let array = pickled.and_then(|pickled| pickled.array(&DTYPES));
         weights.insert(name, converted(name, &array.map_err(|fault| fault.at(name))?))?;
+    }
+    // What is not weights has to be whole as well.
+    for node in pickle.nodes() {
+        match node.call() {
+            Some((function, _, None)) if TUPLE.contains(&function) => {}
+            _ => numpy::check(node)?,
+        }
     }
     Ok(weights)
 }

@@ -240,9 +240,8 @@ pub(super) fn find_state_dict<'p, 'a>(
     };
     let entries = text_keyed(root, "the pickled object", ignored)?;
     let Some((other, value)) = first_other(&entries) else { return Ok(entries) };
-    let mut nested = entries.iter().filter(|(key, value)| {
-        NESTING_KEYS.contains(key) && value.pairs().is_some()
-    });
+    let mut nested =
+        entries.iter().filter(|(key, value)| NESTING_KEYS.contains(key) && value.pairs().is_some());
     match (nested.next(), nested.next()) {
         (Some((key, dict)), None) => {
             let entries = text_keyed(*dict, key, ignored)?;
@@ -278,6 +277,10 @@ fn text_keyed<'p, 'a>(
         }
         if key != ignored {
             entries.push((key, value));
+        } else if !value.pairs().is_some_and(|mut names| {
+            names.all(|(key, name)| key.text().is_some() && name.text().is_some())
+        }) {
+            return Err(format!("{key:?} is not a dict of strings").into());
         }
     }
     Ok(entries)

@@ -53,6 +53,20 @@ fn the_layers_have_the_table_s_parameters() {
 }
 
 #[test]
+fn an_input_that_the_network_does_not_take_is_an_error() {
+    for input in [[1, 32, 32], [1, 35, 33]] {
+        assert_eq!(Summary::new(input).unwrap(), summary(input));
+    }
+    for input in
+        [[3, 32, 32], [1, 31, 32], [1, 32, 36], [1, i64::MAX, 32], [1, 32, i64::MIN], [0; 3]]
+    {
+        let error = Summary::new(input).unwrap_err().to_string();
+        let expected = "input: expected 1 channel, and a height and width from 32 to 35, got";
+        assert_eq!(error, format!("{expected} {input:?}"));
+    }
+}
+
+#[test]
 fn the_summary_is_torchsummary_s_byte_for_byte() {
     let expected = include_str!("golden/summary_pytorch.txt");
     assert_eq!(summary([1, 32, 32]).to_string(), expected);

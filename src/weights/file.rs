@@ -29,8 +29,8 @@ impl StateDict {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if it cannot be read, [`Error::UnknownForm`] if it is of no form that is known, [`Error::WrittenOnly`]
-    /// if it is ONNX, [`Error::Malformed`] if it is damaged or holds what is not weights.
+    /// [`Error::Io`] if it cannot be read, [`Error::UnknownForm`] if it is of no form that is known,
+    /// [`Error::Malformed`] if it is damaged or holds what is not weights, or as ONNX what is not a LeNet.
     pub fn read(path: impl AsRef<Path>) -> Result<StateDict> {
         StateDict::read_whole(path.as_ref())?.weights()
     }
@@ -45,18 +45,15 @@ impl StateDict {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownForm`], [`Error::WrittenOnly`] and [`Error::Malformed`], as there.
+    /// [`Error::UnknownForm`] and [`Error::Malformed`], as there.
     pub fn from_bytes(bytes: &[u8]) -> Result<StateDict> {
         StateDict::parse(bytes, Path::new(IN_MEMORY))?.weights()
     }
 
     fn parse(bytes: &[u8], path: &Path) -> Result<StateDict> {
         let form = Form::of_bytes(bytes).ok_or_else(|| Form::unknown(path, bytes))?;
-        let read = form
-            .reader()
-            .ok_or_else(|| Error::WrittenOnly { path: path.to_owned(), form: form.name() })?;
-        let mut weights =
-            read(bytes).map_err(|Fault(reason)| Error::malformed(path, form.name(), reason))?;
+        let mut weights = form.reader()(bytes)
+            .map_err(|Fault(reason)| Error::malformed(path, form.name(), reason))?;
         weights.origin = Some((path.to_owned(), form));
         Ok(weights)
     }

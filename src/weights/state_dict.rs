@@ -132,6 +132,7 @@ impl StateDict {
         let path = self.origin.as_ref().map_or(NO_FILE.into(), |(path, _)| path.clone());
         let mut mismatch = StateDictMismatch { path, ..StateDictMismatch::default() };
         for (&name, &expected) in &expected {
+            mismatch.shared += usize::from(self.get(name).is_some());
             match self.get(name).map(Array::shape) {
                 None => mismatch.missing.push(name.into()),
                 Some(got) if got != expected => {
@@ -255,6 +256,19 @@ mod tests {
             message,
             "(a state_dict in memory) does not fit the model, which is unchanged; missing: fc.bias; \
              unexpected: head.bias; fc.weight: expected [2, 3], got [3, 2]"
+        );
+    }
+
+    #[test]
+    fn another_networks_weights_are_told_in_one_sentence() {
+        let mut weights = StateDict::new();
+        for name in ["C1.weight", "C1.bias", "output.weight"] {
+            weights.insert(name, Array::new(vec![1], vec![0.0]).unwrap()).unwrap();
+        }
+        assert_eq!(
+            weights.to_flat(&expected()).unwrap_err().to_string(),
+            "(a state_dict in memory) has another network's weights: 3 tensors such as C1.weight, where the model, \
+             which is unchanged, has 2 such as fc.bias"
         );
     }
 

@@ -41,14 +41,13 @@ impl Form {
         signs.into_iter().find(|(_, is)| is(bytes)).map(|(form, _)| form)
     }
 
-    /// `None` for a form that is written only.
-    pub(super) fn reader(self) -> Option<Reader> {
+    pub(super) fn reader(self) -> Reader {
         match self {
-            Form::Safetensors => Some(safetensors::read),
-            Form::Torch => Some(torch_save::read),
-            Form::Npz => Some(npz::read),
-            Form::Paddle => Some(paddle::read),
-            Form::Onnx => None,
+            Form::Safetensors => safetensors::read,
+            Form::Torch => torch_save::read,
+            Form::Npz => npz::read,
+            Form::Paddle => paddle::read,
+            Form::Onnx => onnx::read,
         }
     }
 

@@ -127,10 +127,21 @@ const FILES: [(Form, &[&str]); 4] = [
             "numpy_1_protocol_2.pdparams",
             "numpy_1_protocol_4.pdparams",
             "bf16.pdparams",
+            "protocol_5.pdparams",
+            "protocol_5_fortran.pdparams",
+            "protocol_5_axes.pdparams",
+            "big_endian.pdparams",
+            "big_endian_f64.pdparams",
         ],
     ),
-    (Form::Npz, &["savez.npz", "compressed.npz", "mixed.npz", "big_endian.npz"]),
-    (Form::Safetensors, &["metadata.safetensors", "mixed.safetensors"]),
+    (
+        Form::Npz,
+        &["savez.npz", "compressed.npz", "mixed.npz", "big_endian.npz", "big_endian_fortran.npz"],
+    ),
+    (
+        Form::Safetensors,
+        &["metadata.safetensors", "mixed.safetensors", "data_parallel.safetensors"],
+    ),
 ];
 
 #[test]

@@ -3,6 +3,7 @@
     python tests/golden/make_weights.py pytorch      # needs torch, NumPy, safetensors
     python tests/golden/make_weights.py paddle       # needs paddlepaddle, NumPy
     python tests/golden/make_weights.py onnx         # needs torch, onnxscript, NumPy
+    python tests/golden/make_weights.py numpy        # needs NumPy, safetensors
 
 All but four hold one tiny network, whose values are eighths of small integers: exact in every floating-point type, so that
 the tests can say what each file must come to. Two others are the whole LeNet of seed 0, as in pytorch.safetensors
@@ -189,7 +190,26 @@ def onnx():
     return f"torch {torch.__version__}"
 
 
-MAKERS = {"pytorch": pytorch, "paddle": paddle, "onnx": onnx}
+def numpy():
+    """What users pickle and save by themselves of what Paddle and NumPy hold."""
+    from safetensors.numpy import save_file
+
+    def pdparams(name, change):
+        arrays = {key: change(array.T if key == "fc.weight" else array) for key, array in ARRAYS.items()}
+        (FOLDER / name).write_bytes(pickle.dumps(arrays, 5 if "5" in name else 4))
+
+    pdparams("protocol_5.pdparams", np.ascontiguousarray)
+    pdparams("protocol_5_fortran.pdparams", np.asfortranarray)
+    axes = {4: (0, 2, 1, 3), 2: (1, 0), 1: (0,)}
+    pdparams("protocol_5_axes.pdparams", lambda a: np.ascontiguousarray(a.transpose(axes[a.ndim])).transpose(axes[a.ndim]))
+    pdparams("big_endian.pdparams", lambda array: array.astype(">f4"))
+    pdparams("big_endian_f64.pdparams", lambda array: np.asfortranarray(array.astype(">f8")))
+    np.savez(FOLDER / "big_endian_fortran.npz", **{key: np.asfortranarray(a.astype(">f8")) for key, a in ARRAYS.items()})
+    save_file({f"module.{key}": array for key, array in ARRAYS.items()}, FOLDER / "data_parallel.safetensors")
+    return "safetensors"
+
+
+MAKERS = {"pytorch": pytorch, "paddle": paddle, "onnx": onnx, "numpy": numpy}
 
 if __name__ == "__main__":
     name = sys.argv[1] if len(sys.argv) == 2 else ""

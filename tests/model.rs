@@ -1,7 +1,7 @@
 //! The network against the PyTorch version's table: shapes, counts, keys, initial values.
 
 use lenet::{
-    Init, TrainConfig, Trainer, conv_output_size, conv_parameters, linear_parameters,
+    Init, Summary, TrainConfig, Trainer, conv_output_size, conv_parameters, linear_parameters,
     pool_output_size, summary,
     train::Device,
     weights::{Array, StateDict},

@@ -83,6 +83,7 @@ pub mod network;
 mod protobuf;
 #[cfg(feature = "report")]
 pub mod report;
+mod seal;
 #[cfg(feature = "torch")]
 pub mod torch;
 pub mod train;

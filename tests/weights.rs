@@ -248,6 +248,27 @@ fn each_form_gives_back_every_bit() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 7, "a temporary file was left");
 }
 
+/// The crate safetensors orders metadata otherwise in each map that it is given.
+#[test]
+fn equal_weights_give_equal_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let written = |name: &str| {
+        let mut weights = StateDict::new();
+        for key in ["seed", "command", "lenet", "epochs", "\"quoted\""] {
+            weights.metadata.insert(key.into(), "a \"value\"".into());
+        }
+        weights.insert("a", Array::new(vec![1], vec![1.0]).unwrap()).unwrap();
+        let path = folder.path().join(name);
+        weights.write(&path).unwrap();
+        assert_eq!(StateDict::read(&path).unwrap().metadata, weights.metadata);
+        fs::read(&path).unwrap()
+    };
+    let first = written("0.safetensors");
+    for name in ["1.safetensors", "2.safetensors", "3.safetensors"] {
+        assert_eq!(written(name), first);
+    }
+}
+
 #[test]
 fn metadata_stays() {
     let folder = tempfile::tempdir().unwrap();

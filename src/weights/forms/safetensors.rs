@@ -69,10 +69,26 @@ pub(super) fn write(weights: &StateDict) -> Parsed<Vec<u8>> {
     let views: Vec<_> = views.collect::<Parsed<_>>()?;
     let metadata = weights.metadata.clone();
     let metadata = (!metadata.is_empty()).then(|| metadata.into_iter().collect());
-    Ok(safetensors::serialize(views, metadata)?)
+    let mut file = safetensors::serialize(views, metadata)?;
+    sort_metadata(&mut file, weights)?;
+    Ok(file)
 }
 
 const METADATA: &str = "__metadata__";
+
+/// Puts the metadata in the order of their keys, so that equal weights give equal files. The crate writes them first in the header,
+/// in an order that changes from run to run.
+fn sort_metadata(file: &mut [u8], weights: &StateDict) -> Parsed<()> {
+    if weights.metadata.is_empty() {
+        return Ok(());
+    }
+    let sorted = serde_json::to_vec(&weights.metadata).map_err(|error| error.to_string())?;
+    let start = LENGTH + format!("{{{METADATA:?}:").len();
+    let place = file.get_mut(start..start + sorted.len());
+    let place = place.filter(|place| place.starts_with(b"{") && place.ends_with(b"}"));
+    place.ok_or("the header does not begin with the metadata")?.copy_from_slice(&sorted);
+    Ok(())
+}
 
 fn refuse_duplicates(json: &[u8]) -> Parsed<()> {
     struct DistinctKeys;

@@ -72,6 +72,24 @@ impl StateDict {
         self.write_as(Form::of_path(path)?, path)
     }
 
+    /// Whether [`write`](StateDict::write) could write to `path`: its extension stands for a form, and a file can be made in its
+    /// folder. To be asked before hours of training, and not after them.
+    ///
+    /// ```
+    /// use lenet::weights::StateDict;
+    ///
+    /// let error = StateDict::check_target("no/such/folder/lenet.pt").unwrap_err();
+    /// assert_eq!(error.to_string(), "cannot write no/such/folder/lenet.pt");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownForm`] and [`Error::Io`], as there. No file is left behind, and one that is there is unchanged.
+    pub fn check_target(path: impl AsRef<Path>) -> Result<()> {
+        Form::of_path(path.as_ref())?;
+        atomic_file::check(path.as_ref())
+    }
+
     /// [`write`](StateDict::write) in a form of one's choice, whatever the extension.
     pub(crate) fn write_as(&self, form: Form, path: &Path) -> Result<()> {
         let bytes = form.writer()(self).map_err(|Fault(reason)| {

@@ -474,6 +474,15 @@ fn https_is_spoken() {
 }
 
 #[test]
+fn the_error_says_what_to_do_without_a_network() {
+    let server = Server::start();
+    let error =
+        download(&[server.mirror("404")]).fetch(folder_without(LABELS), |_| {}).unwrap_err();
+    let advice = "put the four *-ubyte.gz files in a folder and name it in LENET_DATA";
+    assert!(error.to_string().ends_with(advice), "{error}");
+}
+
+#[test]
 fn no_mirrors_are_refused() {
     let error = download(&[]).fetch(folder_without(LABELS), |_| {}).unwrap_err();
     assert_eq!(error.to_string(), "Download::mirrors: expected at least one, got none");

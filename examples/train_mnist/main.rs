@@ -4,21 +4,26 @@ mod args;
 #[path = "../program/mod.rs"]
 mod program;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use args::Args;
 use clap::Parser;
-use lenet::{Checkpoints, Dataset, EpochRecord, EpochStats, Evaluation, Mnist, Report, Trainer};
+use lenet::{
+    Checkpoints, Dataset, EpochRecord, EpochStats, Evaluation, Mnist, Report, Trainer, data::Fit,
+    weights::StateDict,
+};
 use program::{
+    data,
     kept_run::{command_line, resumed, stop},
     outcome,
     progress::Progress,
     signals::{Signals, exit_code},
     terminal::Terminal,
+    weights_file::rescued,
 };
 use std::{
     io::{self, Write},
     ops::ControlFlow::{self, Break, Continue},
-    path::{Path, PathBuf},
+    path::Path,
     process::ExitCode,
 };
 
@@ -31,35 +36,55 @@ fn run(args: Args) -> Result<ExitCode> {
     args.check_files()?;
     let terminal = Terminal { quiet: args.quiet };
     let checkpoints = args.checkpoint.as_ref().map(Checkpoints::open).transpose()?;
-    let earlier = resumed(args.config(), args.resume, checkpoints.as_ref())?;
-    let is_resumed = earlier.is_some();
-    let trainer = earlier.map_or_else(|| Trainer::new(args.config()), Ok)?;
-
-    let mnist = load(args.data.clone(), &terminal)?;
+    let mnist = data::open(args.data.as_deref(), Fit::Resize, &terminal)?;
     let sizes = (mnist.train.len(), mnist.test.len());
     terminal.print(format_args!("train_data:{}, test_data:{}\n", sizes.0, sizes.1))?;
     if let Some(index) = args.show {
         return show(&mnist, index);
     }
     let sets = Sets::of(mnist, &args)?;
+    let config = args.config(sets.train.len());
+    let earlier = resumed(config.clone(), args.resume, checkpoints.as_ref())?;
+    let is_resumed = earlier.is_some();
+    let trainer = match (earlier, &args.weights) {
+        (Some(trainer), _) => trainer,
+        (None, Some(path)) => Trainer::with_weights(config, path)?,
+        (None, None) => Trainer::new(config)?,
+    };
     terminal.print(format_args!("{}", lenet::summary([1, 32, 32])))?;
     trainer.check_data(&sets.train).context("cannot resume with this --data and --validation")?;
     note_start(&trainer, is_resumed, &args, &terminal, sets.train.len());
-    let report = match &args.report {
-        Some(dir) if is_resumed => Some(Report::resume(dir, trainer.epochs())?),
-        Some(dir) => Some(Report::create(dir)?),
-        None => None,
-    };
+    let report = args.report.as_ref().map(|dir| report(dir, &trainer, &args)).transpose()?;
 
     let signals = Signals::catch()?;
     let mut run =
         Run { args, terminal, trainer, sets, checkpoints, report, signals, test_accuracy: None };
-    while !run.is_over() {
-        if let Break(signal) = run.epoch()? {
-            return run.stop(signal);
-        }
+    run.all().map_err(|error| match run.checkpoints {
+        None if run.trainer.steps() > 0 => rescued(error, &run.weights()),
+        _ => error,
+    })
+}
+
+/// The report on the run, from its start or from where it is resumed.
+fn report(dir: &Path, trainer: &Trainer, args: &Args) -> Result<Report> {
+    if !args.resume && Report::is_in(dir)? {
+        bail!(
+            "{} holds an earlier run's report: resume that run with --checkpoint and --resume, or name another folder",
+            dir.display()
+        );
     }
-    run.end()
+    let report = match trainer.steps() {
+        0 => Report::create(dir)?,
+        _ => Report::resume(dir, trainer.epochs())?,
+    };
+    let config = trainer.config();
+    Ok(report
+        .with_metadata("command", format!("train_mnist{}", command_line().1))
+        .with_metadata("seed", config.seed.to_string())
+        .with_metadata("batch size", config.batch_size.to_string())
+        .with_metadata("learning rate", config.learning_rate.to_string())
+        .with_metadata("optimizer", format!("{:?}", config.optimizer))
+        .with_metadata("schedule", format!("{:?}", config.schedule)))
 }
 
 /// What is trained and tested on.
@@ -77,7 +102,7 @@ impl Sets {
             (train, validation) = (rest, Some(kept_out));
         }
         if args.dry_run {
-            let batch_size = args.config().batch_size;
+            let batch_size = args.batch_size();
             (train, test) = (train.first(batch_size), test.first(batch_size));
         }
         Ok(Sets { train, validation, test })
@@ -92,6 +117,11 @@ fn note_start(
     terminal: &Terminal,
     images: usize,
 ) {
+    for change in trainer.changes() {
+        terminal.note(format_args!(
+            "{change}: the weights will not be those that the run would have had, bit for bit"
+        ));
+    }
     match (is_resumed, trainer.samples()) {
         (false, _) if args.resume => {
             terminal.note(format_args!("no good checkpoint there: starting"))
@@ -119,6 +149,16 @@ struct Run {
 }
 
 impl Run {
+    /// Trains, tests and reports to the end, or until a signal.
+    fn all(&mut self) -> Result<ExitCode> {
+        while !self.is_over() {
+            if let Break(signal) = self.epoch()? {
+                return self.stop(signal);
+            }
+        }
+        self.end()
+    }
+
     /// Whether all epochs are trained, or so many in a row brought nothing better.
     fn is_over(&self) -> bool {
         let epochs = self.trainer.epochs();
@@ -145,8 +185,12 @@ impl Run {
         let test = self.trainer.evaluate(&self.sets.test)?;
         self.test_accuracy = Some(test.accuracy);
         let mut record = EpochRecord::new(epoch, train, test, seconds);
-        record.validation = self.validate()?;
-        let shown = show_epoch(&record, &self.terminal).and_then(|()| self.report(&record));
+        let validation = self.sets.validation.as_ref();
+        record.validation = validation.map(|set| self.trainer.evaluate(set)).transpose()?;
+        let shown = self
+            .note_validation(record.validation.as_ref())
+            .and_then(|()| show_epoch(&record, &self.terminal))
+            .and_then(|()| self.report(&record));
         // Whatever became of that, the epoch is not lost. After it, so that a run which is killed in between reports again.
         if let Some(checkpoints) = &self.checkpoints {
             checkpoints.save(&self.trainer)?;
@@ -159,8 +203,9 @@ impl Run {
         let Run { args, trainer, sets, checkpoints, signals, .. } = self;
         let trained = trainer.train_epoch_with(&sets.train, |trainer, at| {
             if let Some(stats) = at.stats {
-                let figures = || format!("loss {:.4}, acc {:.4}", stats.loss, stats.accuracy);
-                progress.show(at.samples, figures);
+                progress.show(at.samples, || {
+                    [format!("loss {:.4}", stats.loss), format!("acc {:.4}", stats.accuracy)]
+                });
             }
             if let Some(signal) = signals.caught() {
                 return Ok(Break(signal));
@@ -176,17 +221,16 @@ impl Run {
         Ok(trained?)
     }
 
-    /// What the network makes of the validation images, where there are any; the best weights are saved.
-    fn validate(&mut self) -> Result<Option<Evaluation>> {
-        let Some(validation) = &self.sets.validation else { return Ok(None) };
-        let validation = self.trainer.evaluate(validation)?;
-        if self.trainer.note_validation(&validation)
+    /// Records what the network makes of the validation images, where there are any; the best weights are saved.
+    fn note_validation(&mut self, validation: Option<&Evaluation>) -> Result<()> {
+        if let Some(validation) = validation
+            && self.trainer.note_validation(validation)
             && let Some(path) = &self.args.best
         {
-            self.save(path)?;
+            self.weights().write(path)?;
             self.terminal.note(format_args!("the best so far: saved to {}", path.display()));
         }
-        Ok(Some(validation))
+        Ok(())
     }
 
     fn report(&mut self, record: &EpochRecord) -> Result<()> {
@@ -197,7 +241,7 @@ impl Run {
     }
 
     /// After the last epoch.
-    fn end(mut self) -> Result<ExitCode> {
+    fn end(&mut self) -> Result<ExitCode> {
         if let Some(best) = self.trainer.best() {
             self.terminal.note(format_args!(
                 "epoch {} did best on the validation images: {:.6}",
@@ -213,8 +257,11 @@ impl Run {
             if self.test_accuracy.is_none() {
                 self.test_accuracy = Some(self.trainer.evaluate(&self.sets.test)?.accuracy);
             }
-            self.save(&path)?;
+            self.weights().write(&path)?;
             self.terminal.note(format_args!("weights saved to {}", path.display()));
+            if self.trainer.steps() == 0 {
+                self.terminal.note(format_args!("nothing was trained: they are as they were"));
+            }
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -227,8 +274,8 @@ impl Run {
         Ok(exit_code(signal).into())
     }
 
-    /// Writes the weights, and what they are, where the form keeps that.
-    fn save(&self, path: &Path) -> Result<()> {
+    /// The weights, with what they are.
+    fn weights(&self) -> StateDict {
         let mut weights = self
             .trainer
             .state_dict()
@@ -239,7 +286,7 @@ impl Run {
         if let Some(accuracy) = self.test_accuracy {
             weights = weights.with_metadata("test_accuracy", accuracy.to_string());
         }
-        Ok(weights.write(path)?)
+        weights
     }
 }
 
@@ -263,20 +310,6 @@ fn show_epoch(record: &EpochRecord, terminal: &Terminal) -> Result<()> {
         false => terminal.note(format_args!("{losses}")), // it was trained before
     }
     Ok(())
-}
-
-fn load(dir: Option<PathBuf>, terminal: &Terminal) -> Result<Mnist> {
-    if let Some(dir) = dir {
-        return Ok(Mnist::open(dir)?);
-    }
-    let bar = terminal.bar("{msg}: {wide_bar:.cyan/blue} {bytes}/{total_bytes}, {eta} left");
-    let mnist = Mnist::find_with(|at| {
-        bar.set_message(at.file);
-        at.total.inspect(|&total| bar.set_length(total));
-        bar.set_position(at.received);
-    })?;
-    bar.finish_and_clear();
-    Ok(mnist)
 }
 
 /// The post's look at one sample.

@@ -63,7 +63,8 @@ impl Report {
     /// [`Error::Io`](crate::Error::Io) where it can't be read; [`Error::Malformed`](crate::Error::Malformed) where its
     /// `metrics.jsonl` is not one that a report wrote.
     pub fn is_in(dir: impl AsRef<Path>) -> Result<bool> {
-        Ok(!metrics::from_jsonl(&dir.as_ref().join(JSONL))?.is_empty())
+        let dir = dir.as_ref();
+        Ok(dir.is_dir() && !metrics::from_jsonl(&dir.join(JSONL))?.is_empty())
     }
 
     /// A report on a new run, in a folder that is made where it is missing. What an earlier run reported there is written

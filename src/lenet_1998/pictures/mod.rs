@@ -68,7 +68,7 @@ impl LeNet1998Pictures {
         let path = dir.as_ref().join(CSV);
         match fs::read_to_string(&path) {
             Ok(text) => Ok(text.lines().count() > 1),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(_) if !path.exists() => Ok(false),
             Err(error) => Err(Error::io("read", path)(error)),
         }
     }

@@ -85,3 +85,12 @@ fn each_rule_can_be_broken() {
     let lib = "mod a;\npub mod b; // pub mod c;\npub use b::{\n    C, D,\n};\npub use e;\n";
     assert_eq!(exports(lib), 4);
 }
+
+/// Where the network comes from is said where it is described.
+#[test]
+fn the_paper_is_named() {
+    for page in ["README.md", "docs/paper.md", "src/tutorial.rs"] {
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
+        assert!(text.contains("https://doi.org/10.1109/5.726791"), "{page}");
+    }
+}

@@ -262,7 +262,7 @@ fn train_mnist_says_that_a_set_is_not_mnist() {
     }
     let mut command = example("train_mnist");
     let (output, _, err) =
-        run(command.args(["--dry-run", "--device", "cpu", "--data"]).arg(&dir.path()));
+        run(command.args(["--dry-run", "--device", "cpu", "--data"]).arg(dir.path()));
     assert!(output.status.success(), "{err}");
     let said = format!("{} holds another set than MNIST", dir.path().display());
     assert!(err.starts_with(&said), "{err}");

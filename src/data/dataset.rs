@@ -41,7 +41,7 @@ impl Dataset {
     }
 
     /// `pixels` are images of 28x28, as MNIST's are: each by rows, one after the other, from 0 (background) to 255 (ink). `fit`
-    /// makes them 32x32; with [`Fit::Resize`] bit for bit as `torchvision.transforms.Resize(32)` does it. `labels` are from 0 to
+    /// makes them 32x32; with [`Fit::Resize`] bit for bit as torchvision's `Resize(32)` does it. `labels` are from 0 to
     /// 9.
     ///
     /// ```

@@ -138,7 +138,8 @@ impl Trainer {
     /// Goes once through `data`, in an order that follows from the seed and the number of epochs before. An epoch that was
     /// stopped, or saved before its end, is resumed.
     ///
-    /// In PyTorch's words the order is `torch.randperm(n, generator=torch.Generator().manual_seed(1000 * seed + epochs))`.
+    /// In PyTorch's words the order is `torch.randperm(n, generator=generator)` after
+    /// `generator.manual_seed(1000 * seed + epochs)`.
     ///
     /// # Errors
     ///

@@ -56,6 +56,7 @@ impl Bar {
             Some(total) => self.bar.set_length(total as u64),
             None => self.bar.unset_length(),
         }
+        self.bar.set_message(""); // which was made to fit beside another title
         self.bar.set_position(before as u64);
         self.bar.reset_eta();
     }

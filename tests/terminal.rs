@@ -50,6 +50,7 @@ fn shown(command: &Command, columns: u16, until: &str) -> (vt100::Parser, Option
         terminal.process(&bytes[..count]);
         let rows = bar_rows(&terminal);
         assert!(rows <= 1, "{columns} columns:\n{}", terminal.screen().contents());
+        assert!(!is_wrapped(&terminal), "{columns} columns:\n{}", terminal.screen().contents());
         bars += rows;
     }
     assert!(bars > 0, "no bar in {columns} columns:\n{}", terminal.screen().contents());
@@ -62,6 +63,14 @@ fn bar_rows(terminal: &vt100::Parser) -> usize {
     let parts = ["█", "░", " s left"];
     let rows = terminal.screen().rows(0, columns);
     rows.filter(|row| parts.iter().any(|part| row.contains(part))).count()
+}
+
+/// Whether a bar's line goes on in the next one.
+fn is_wrapped(terminal: &vt100::Parser) -> bool {
+    let screen = terminal.screen();
+    let titles = ["epoch 1/", "pass 1/"];
+    let mut rows = (0..).zip(screen.rows(0, screen.size().1));
+    rows.any(|(row, text)| titles.iter().any(|it| text.contains(it)) && screen.row_wrapped(row))
 }
 
 fn programs() -> [Command; 2] {

@@ -23,7 +23,7 @@ use lenet::{
 /// also what torch.onnx.export writes of the post's LeNet). Names and shapes stay PyTorch's; the matrices of Linear layers are transposed for Paddle. Values in
 /// f16, bf16 and f64 become f32. OUT is written whole or not at all.
 #[derive(Parser)]
-#[command(verbatim_doc_comment)]
+#[command(name = "convert", version, verbatim_doc_comment)]
 struct Args {
     /// The file to read.
     #[arg(value_name = "IN")]

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::{CommandFactory, Parser};
 use lenet::{
     Classifier, Explanation, Prediction, Prepared,
+    classifier::check_jpeg,
     image::{self, DynamicImage, ImageDecoder, ImageReader},
 };
 use std::{
@@ -22,7 +23,7 @@ use std::{
 ///
 /// Exit codes: 0 every image was read; 1 some could not be, or the weights could not: see stderr; 2 wrong usage.
 #[derive(Parser)]
-#[command(name = "predict")]
+#[command(name = "predict", version)]
 struct Args {
     /// Images, folders of images (not their subfolders), or - for an image on standard input
     #[arg(value_name = "IMAGE", required = true)]
@@ -75,6 +76,10 @@ fn run(args: &Args) -> Result<bool> {
             Args::command().error(clap::error::ErrorKind::TooManyValues, words).exit();
         }
         let real = |path: &Path| fs::canonicalize(path).ok();
+        if !to.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png")) {
+            let words = format!("{}: the picture is a PNG; name it so", to.display());
+            Args::command().error(clap::error::ErrorKind::ValueValidation, words).exit();
+        }
         if real(to).is_some_and(|to| paths.iter().any(|(path, _)| real(path) == Some(to.clone()))) {
             let words = format!("{} is the image itself", to.display());
             Args::command().error(clap::error::ErrorKind::ArgumentConflict, words).exit();
@@ -100,7 +105,7 @@ fn run(args: &Args) -> Result<bool> {
                 let object = serde_json::json!({ "image": path.to_string_lossy(), "error": error });
                 writeln!(out, "{object}")?;
             }
-            (Err(error), false) => note(format_args!("{}: {error:#}", path.display())),
+            (Err(error), false) => note(format_args!("{}: {error:#}", on_a_line(&path))),
         }
     }
     Ok(all)
@@ -109,7 +114,16 @@ fn run(args: &Args) -> Result<bool> {
 fn line(path: &Path, prediction: &Prediction, top: u8) -> String {
     let ranked = prediction.ranked().into_iter().take(top.into());
     let ranked = ranked.map(|(digit, p)| format!("{digit} {:.1} %", 100.0 * p)).collect::<Vec<_>>();
-    format!("{}: {} ({})", path.display(), prediction.digit, ranked.join(", "))
+    format!("{}: {} ({})", on_a_line(path), prediction.digit, ranked.join(", "))
+}
+
+/// A name may have line breaks, and what else a terminal obeys: they are escaped.
+fn on_a_line(path: &Path) -> String {
+    let name = path.display().to_string();
+    name.chars().fold(String::new(), |line, c| match c.is_control() {
+        true => line + &c.escape_default().to_string(),
+        false => line + c.encode_utf8(&mut [0; 4]),
+    })
 }
 
 fn json(path: &Path, prediction: &Prediction) -> serde_json::Value {
@@ -144,6 +158,7 @@ fn open(path: &Path) -> Result<DynamicImage> {
     } else {
         fs::File::open(path)?.take(MOST_BYTES).read_to_end(&mut bytes)?;
     }
+    check_jpeg(&bytes).context(UNREADABLE)?;
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
     let mut decoder = reader.into_decoder().context(UNREADABLE)?;
     let orientation = decoder.orientation().context(UNREADABLE)?;

@@ -9,6 +9,7 @@ use std::{
 
 /// Print the table of LeNet's layers, as torchsummary.summary(net, (1, 32, 32)) does.
 #[derive(Parser)]
+#[command(name = "summary", version)]
 struct Args {
     /// As paddle.summary(net, (1, 1, 32, 32)) does
     #[arg(long)]

@@ -1,12 +1,12 @@
 //! A file that is there whole or not at all: written under another name in the same folder, synced, then renamed.
 
+use crate::{Error, Result};
 use std::{
     fs::{self, File},
     io::{self, ErrorKind, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
-
-use crate::{Error, Result};
+use tempfile::NamedTempFile;
 
 /// Writes `bytes` to `path`. Whatever stops this half-way leaves `path` as it was. An error leaves no file lying beside it; a
 /// kill may leave one `.lenet-*.tmp`.
@@ -18,18 +18,44 @@ use crate::{Error, Result};
 ///
 /// [`Error::Io`], with `path` and what could not be done.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    // Of a folder the system itself says what it is.
-    if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
-        let error = io::Error::new(ErrorKind::InvalidInput, "it is not a regular file");
-        return Err(Error::io("write", path)(error));
+    place(path)
+        .and_then(|(target, folder)| replace(&target, &folder, bytes))
+        .map_err(Error::io("write", path))
+}
+
+/// Whether [`write`] could write to `path`, as far as can be told without the bytes: a temporary file can be made beside it.
+///
+/// # Errors
+///
+/// [`Error::Io`], with `path` and what could not be done.
+pub(crate) fn check(path: &Path) -> Result<()> {
+    place(path)
+        .and_then(|(_, folder)| temporary_file(&folder).map(drop))
+        .map_err(Error::io("write", path))
+}
+
+/// The file that `path` leads to, and its folder.
+fn place(path: &Path) -> io::Result<(PathBuf, PathBuf)> {
+    match fs::metadata(path) {
+        Ok(there) if there.is_dir() => {
+            return Err(io::Error::new(ErrorKind::IsADirectory, "it is a folder"));
+        }
+        Ok(there) if !there.is_file() => {
+            return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"));
+        }
+        _ => (),
     }
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     // Of a bare file name the parent is "", which no call takes for the current folder.
     let folder = match target.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+        _ => PathBuf::from("."),
     };
-    replace(&target, folder, bytes).map_err(Error::io("write", path))
+    if !folder.is_dir() {
+        let reason = format!("there is no folder {}", folder.display());
+        return Err(io::Error::new(ErrorKind::NotFound, reason));
+    }
+    Ok((target, folder))
 }
 
 /// Removes what killed writes left in a folder in which nothing else is being written.
@@ -53,6 +79,14 @@ const PREFIX: &str = ".lenet-";
 const SUFFIX: &str = ".tmp";
 
 fn replace(target: &Path, folder: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = temporary_file(folder)?;
+    file.as_file_mut().write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(target)?;
+    sync(folder) // only then is the rename itself on disk
+}
+
+fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(PREFIX).suffix(SUFFIX);
     // A temporary file is its owner's alone; what is saved is to be read by whom the umask lets.
@@ -60,11 +94,7 @@ fn replace(target: &Path, folder: &Path, bytes: &[u8]) -> io::Result<()> {
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
 
     // Errors of this wrapper name the temporary file, which nobody asked for.
-    let mut file = builder.tempfile_in(folder).map_err(|error| io::Error::from(error.kind()))?;
-    file.as_file_mut().write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(target)?;
-    sync(folder) // only then is the rename itself on disk
+    builder.tempfile_in(folder).map_err(|error| io::Error::from(error.kind()))
 }
 
 /// Makes a folder, where it is missing, and sees to it that it is on disk.
@@ -123,7 +153,18 @@ mod tests {
         let error = write(&folder.path().join("none").join("file"), b"x").unwrap_err();
         let Error::Io { source, .. } = error else { panic!("{error}") };
         assert_eq!(source.kind(), ErrorKind::NotFound);
-        assert!(!source.to_string().contains(PREFIX), "{source}");
+        let expected = format!("there is no folder {}", folder.path().join("none").display());
+        assert_eq!(source.to_string(), expected);
+    }
+
+    #[test]
+    fn a_check_finds_what_would_fail_and_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        check(&folder.path().join("new")).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        for bad in [folder.path().into(), folder.path().join("none/file"), "/proc/file".into()] {
+            assert!(check(&bad).is_err(), "{}", bad.display());
+        }
     }
 
     #[cfg(unix)]

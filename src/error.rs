@@ -56,8 +56,20 @@ pub enum Error {
         searched: Vec<PathBuf>,
     },
 
+    /// A folder has some of MNIST's four files, and not the others.
+    #[error("{} is missing in {}", missing.join(", "), folder.display())]
+    MnistIncomplete {
+        /// The folder.
+        folder: PathBuf,
+        /// The names of the files that it lacks, without `.gz`.
+        missing: Vec<String>,
+    },
+
     /// No mirror gave a file that is whole and right. What arrived so far is kept, and the next call goes on from there.
-    #[error("could not download {file}: {}", attempts.join("; "))]
+    #[error(
+        "could not download {file}: {}. Try again later, or put the four *-ubyte.gz files in a folder and name it in LENET_DATA",
+        attempts.join("; ")
+    )]
     Download {
         /// The file's name.
         file: String,
@@ -74,6 +86,15 @@ pub enum Error {
         width: u32,
         /// Its height.
         height: u32,
+    },
+
+    /// One of several images that were to be read together has a fault.
+    #[error("image {index}, counted from 0: {error}")]
+    InBatch {
+        /// Its place among them, from 0.
+        index: usize,
+        /// What is wrong with it.
+        error: Box<Error>,
     },
 
     /// A tensor, an image or an argument does not fit.

@@ -305,7 +305,8 @@
 //! # Differences from the paper
 //!
 //! [`LeNet`] is the post's network. The module [`lenet_1998`] is the network of LeCun, Bottou, Bengio and Haffner,
-//! *Gradient-Based Learning Applied to Document Recognition*, 1998. `docs/paper.md` says what the paper leaves open, and how
+//! *Gradient-Based Learning Applied to Document Recognition*, 1998,
+//! [doi:10.1109/5.726791](https://doi.org/10.1109/5.726791). `docs/paper.md` says what the paper leaves open, and how
 //! this crate decides it.
 //!
 //! | | the post | the paper |

@@ -293,7 +293,12 @@ fn what_holds_no_digit_is_an_error() {
     let error = Prepared::new(&GrayImage::new(most / 4 + 1, 4).into()).unwrap_err();
     assert!(error.to_string().contains("67108865x4"), "{error}");
     let classifier = pretrained();
-    assert!(classifier.classify_batch(&[GrayImage::new(9, 9).into()]).is_err());
+    let [good, blank] = [
+        image::open(Path::new(ROOT).join("examples/images/3-marker.png")).unwrap(),
+        GrayImage::new(9, 9).into(),
+    ];
+    let error = classifier.classify_batch(&[good, blank]).unwrap_err().to_string();
+    assert!(error.starts_with("image 1, counted from 0: there is nothing to read"), "{error}");
     assert!(classifier.classify_batch(&[]).unwrap().is_empty());
 }
 

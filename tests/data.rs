@@ -1,7 +1,10 @@
 //! MNIST from its files to pixels, and what becomes of files that are not what they should be.
 
 use flate2::{Compression, write::GzEncoder};
-use lenet::{Dataset, Error, Mnist, data::Idx};
+use lenet::{
+    Dataset, Error, Mnist,
+    data::{Fit, Idx},
+};
 use sha2::{Digest, Sha256};
 use std::{fs, io::Write, path::Path};
 
@@ -96,8 +99,53 @@ fn a_missing_file_is_told_with_where_it_was_looked_for() {
     write_mnist(dir.path(), 2, gzip, ".gz");
     fs::remove_file(dir.path().join("t10k-labels-idx1-ubyte.gz")).unwrap();
     let error = Mnist::open(dir.path()).unwrap_err();
-    assert!(matches!(&error, Error::MnistNotFound { searched } if searched[0] == dir.path()));
+    let expected = format!("t10k-labels-idx1-ubyte is missing in {}", dir.path().display());
+    assert_eq!(error.to_string(), expected);
+    // In the layout that has the most.
+    let raw = dir.path().join("MNIST/raw");
+    write_mnist(&raw, 2, gzip, ".gz");
+    fs::remove_file(raw.join("train-images-idx3-ubyte.gz")).unwrap();
+    fs::remove_file(dir.path().join("t10k-images-idx3-ubyte.gz")).unwrap();
+    let error = Mnist::open(dir.path()).unwrap_err();
+    assert!(
+        matches!(&error, Error::MnistIncomplete { folder, missing }
+            if *folder == raw && missing == &["train-images-idx3-ubyte"]),
+        "{error}"
+    );
+
+    let error = Mnist::open("/nowhere").unwrap_err();
+    assert!(
+        matches!(&error, Error::MnistNotFound { searched } if searched[0] == Path::new("/nowhere"))
+    );
     assert!(error.to_string().contains("LENET_DATA"), "{error}");
+}
+
+#[test]
+fn another_set_in_files_of_these_names_is_told_apart() {
+    let mnist = mnist();
+    assert!(mnist.is_original());
+    let mut labels = mnist.train.label_bytes().to_vec();
+    labels[59_999] ^= 1;
+    let pixels = mnist.train.image_bytes().as_flattened().to_vec();
+    let train = Dataset::from_pixels(pixels, labels).unwrap();
+    assert!(!Mnist { train, test: mnist.test.clone() }.is_original());
+    assert!(!Mnist { train: mnist.train.first(10), test: mnist.test }.is_original());
+}
+
+/// `all_70_000_images_are_resized_as_torchvision_does_it` shows that these are torchvision's.
+#[test]
+fn images_of_28x28_become_those_of_mnist() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/mnist");
+    let [images, labels] = [FILES[2], FILES[3]]
+        .map(|name| Idx::read(folder.join(format!("{name}.gz"))).unwrap().numbers);
+    let enlarged = Dataset::from_mnist_pixels(images.clone(), labels.clone(), Fit::Resize).unwrap();
+    assert!(bytes_of(&enlarged) == bytes_of(&mnist().test));
+    assert_eq!(enlarged.label_bytes(), mnist().test.label_bytes());
+    let padded = Dataset::from_mnist_pixels(images.clone(), labels, Fit::Pad).unwrap();
+    assert_eq!(padded.image_bytes()[0][2 * 32 + 2..][..28], images[..28]);
+
+    let error = Dataset::from_mnist_pixels(vec![0; 1024], vec![0], Fit::Resize).unwrap_err();
+    assert!(error.to_string().contains("784 for each image"), "{error}");
 }
 
 #[test]

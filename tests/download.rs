@@ -142,6 +142,21 @@ fn answer(mut stream: &TcpStream, requests: &Mutex<Vec<Request>>) -> io::Result<
         "bomb" => send_whole(&gzip(&vec![0; 10 << 20])),
         "no-gzip" => send_whole(b"<html>You are not logged in</html>"),
         "huge" => send(stream, "200 OK", &format!("Content-Length: {}\r\n", 1_u64 << 40), &file),
+        "trickling" => {
+            send(stream, "200 OK", &half_of, &[])?;
+            for byte in file {
+                stream.write_all(&[byte])?;
+                thread::sleep(Duration::from_millis(20));
+            }
+            Ok(())
+        }
+        "slow-to-answer" => {
+            for byte in b"HTTP/1.1 200 OK\r\nX: ".iter().chain([b'x'].iter().cycle()) {
+                stream.write_all(&[*byte])?;
+                thread::sleep(Duration::from_millis(20));
+            }
+            Ok(())
+        }
         "endless" => {
             send(stream, "200 OK", "", &[])?;
             loop {
@@ -321,6 +336,45 @@ fn a_stalled_mirror_is_given_up() {
     assert!(fs::read(part(dir.path(), LABELS)).unwrap() == labels()[..14_428]);
 }
 
+/// Neither ever stops sending.
+#[test]
+fn a_mirror_that_is_too_slow_is_given_up() {
+    let server = Server::start();
+    let dir = folder_without(LABELS);
+    let impatient = Download {
+        mirrors: vec![server.mirror("slow-to-answer"), server.mirror("trickling")],
+        stall_timeout: Duration::from_millis(500),
+    };
+    let attempts = attempts(impatient.fetch(&dir, |_| {}));
+    assert!(attempts[0].ends_with(": nothing came within the stall timeout"), "{attempts:?}");
+    assert!(attempts[1].ends_with("it sent fewer than 1024 bytes a second"), "{attempts:?}");
+    // What it did send is kept.
+    let kept = fs::read(part(dir.path(), LABELS)).unwrap();
+    assert!(!kept.is_empty() && labels().starts_with(&kept));
+}
+
+/// The other process is this test: it holds the lock.
+#[test]
+fn whoever_waits_is_told_how_far_the_other_has_come() {
+    let server = Server::start();
+    let dir = folder_without(LABELS);
+    let lock = fs::File::create(dir.path().join(".download.lock")).unwrap();
+    lock.lock().unwrap();
+    fs::write(part(dir.path(), LABELS), &labels()[..1000]).unwrap();
+    let mut lock = Some(lock);
+    let mut seen = vec![];
+    download(&[server.mirror("good")])
+        .fetch(&dir, |progress| {
+            seen.push(progress);
+            lock = None; // the other is killed
+        })
+        .unwrap();
+    assert_complete(dir.path());
+    let DownloadProgress { file, received, total, waiting, .. } = seen[0];
+    assert_eq!((file, received, total, waiting), (LABELS, 1000, None, true));
+    assert!(seen.last().is_some_and(|last| !last.waiting && last.received == 28_857), "{seen:?}");
+}
+
 #[test]
 fn a_second_call_goes_on_where_the_first_one_broke_off() {
     let server = Server::start();
@@ -417,6 +471,15 @@ fn https_is_spoken() {
     let attempts =
         attempts(download(&[format!("https://{}/", server.address)]).fetch(&dir, |_| {}));
     assert!(attempts[0].contains("InvalidContentType"), "{}", attempts[0]);
+}
+
+#[test]
+fn the_error_says_what_to_do_without_a_network() {
+    let server = Server::start();
+    let error =
+        download(&[server.mirror("404")]).fetch(folder_without(LABELS), |_| {}).unwrap_err();
+    let advice = "put the four *-ubyte.gz files in a folder and name it in LENET_DATA";
+    assert!(error.to_string().ends_with(advice), "{error}");
 }
 
 #[test]

@@ -4,8 +4,9 @@
 
 mod program;
 
+use flate2::{Compression, write::GzEncoder};
 use lenet::{
-    TrainConfig, Trainer,
+    AdamW, OneCycleLr, Optimizer, Schedule, Sgd, TrainConfig, Trainer,
     data::{Distortion, Fit},
     lenet_1998::{C3, LeNet1998Config, LeNet1998TrainConfig, LeNet1998Trainer, OutputUnits},
     train::Device,
@@ -13,8 +14,8 @@ use lenet::{
 };
 use program::{SMALL, example, run};
 use std::{
-    fs,
-    io::{BufRead, BufReader},
+    fs::{self, File},
+    io::{BufRead, BufReader, Write},
     path::Path,
     process::{Command, Stdio},
     thread,
@@ -155,8 +156,118 @@ fn train_mnist_writes_a_report() {
     let (output, _, err) = run(example("train_mnist").args(args).current_dir(&dir));
     assert!(output.status.success(), "{err}");
     assert!(err.contains("runs/a/report.html"), "{err}");
-    let page = fs::read_to_string(dir.path().join("runs/a/report.html")).unwrap();
+    let path = dir.path().join("runs/a/report.html");
+    let page = fs::read_to_string(&path).unwrap();
     assert!(page.contains("epoch 1"));
+    for said in ["<td>train_mnist --dry-run --device cpu --report runs/a</td>", "<td>32</td>"] {
+        assert!(page.contains(said), "{said}");
+    }
+    for name in ["command", "seed", "batch size", "learning rate", "optimizer", "schedule"] {
+        assert!(page.contains(&format!("<th scope=\"row\">{name}</th>")), "{name}");
+    }
+
+    // Another run does not write over it.
+    let (output, _, err) = run(example("train_mnist").args(args).current_dir(&dir));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err.contains("runs/a holds an earlier run's report"), "{err}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), page);
+}
+
+#[test]
+fn every_example_says_its_version() {
+    for name in ["train_mnist", "lenet_1998", "predict", "convert", "summary"] {
+        let (output, out, _) = run(example(name).arg("--version"));
+        assert!(output.status.success());
+        assert_eq!(out, format!("{name} {}\n", env!("CARGO_PKG_VERSION")));
+    }
+}
+
+#[test]
+fn train_mnist_starts_from_weights() {
+    let dir = tempfile::tempdir().unwrap();
+    let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/weights/mnist.safetensors");
+    let saved = dir.path().join("same.safetensors");
+    let (output, _, err) = run(example("train_mnist")
+        .args(["--device", "cpu", "--epochs", "0", "--weights", weights, "--data"])
+        .arg(SMALL.path())
+        .arg("--save-model")
+        .arg(&saved));
+    assert!(output.status.success(), "{err}");
+    assert!(err.contains("nothing was trained: they are as they were"), "{err}");
+    let [before, after] = [weights.as_ref(), saved.as_path()].map(|path: &Path| {
+        let weights = StateDict::read(path).unwrap();
+        weights.iter().map(|(name, array)| (name.to_owned(), array.clone())).collect::<Vec<_>>()
+    });
+    assert!(before == after);
+    let (output, _, err) = run(example("train_mnist").args(["--weights", "/nowhere.pt"]));
+    assert!(!output.status.success() && err.contains("/nowhere.pt"), "{err}");
+}
+
+#[test]
+fn train_mnist_follows_the_optimizer_and_the_schedule_that_are_asked_for() {
+    let sgd = |momentum| Optimizer::Sgd(Sgd { momentum, ..Sgd::default() });
+    let recipe = TrainConfig { epochs: 2, device: Device::Cpu, ..TrainConfig::pytorch() };
+    let one_cycle = Schedule::OneCycleLr(OneCycleLr::new(0.01, 2 * 50));
+    for (args, expected) in [
+        (
+            "--optimizer adamw",
+            TrainConfig { optimizer: Optimizer::AdamW(AdamW::default()), ..recipe.clone() },
+        ),
+        ("--optimizer sgd", TrainConfig { optimizer: sgd(0.0), ..recipe.clone() }),
+        ("--optimizer sgd:0.9", TrainConfig { optimizer: sgd(0.9), ..recipe.clone() }),
+        (
+            "--schedule step:3",
+            TrainConfig {
+                schedule: Schedule::StepLr { step_size: 3, gamma: 0.1 },
+                ..recipe.clone()
+            },
+        ),
+        (
+            "--schedule cosine",
+            TrainConfig {
+                schedule: Schedule::CosineAnnealingLr { t_max: 2, eta_min: 0.0 },
+                ..recipe.clone()
+            },
+        ),
+        (
+            "--schedule one-cycle --lr 0.01",
+            TrainConfig { schedule: one_cycle, learning_rate: 0.01, ..recipe },
+        ),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut command = example("train_mnist");
+        command.args(["--device", "cpu", "--epochs", "2", "--data"]).arg(SMALL.path());
+        command.arg("--checkpoint").arg(dir.path()).args(args.split(' '));
+        let (output, _, err) = run(&mut command);
+        assert!(output.status.success(), "{args}: {err}");
+        let trainer = Trainer::resume(dir.path().join("step-000000100.safetensors")).unwrap();
+        assert_eq!(*trainer.config(), expected, "{args}");
+    }
+}
+
+/// Files of MNIST's names and sizes that are another set's, as Fashion-MNIST's are.
+#[test]
+fn train_mnist_says_that_a_set_is_not_mnist() {
+    let dir = tempfile::tempdir().unwrap();
+    for (part, images) in [("train", 60_000_u32), ("t10k", 10_000)] {
+        for (kind, sizes) in [("images-idx3", &[images, 28, 28][..]), ("labels-idx1", &[images])] {
+            let path = dir.path().join(format!("{part}-{kind}-ubyte.gz"));
+            let mut file = GzEncoder::new(File::create(path).unwrap(), Compression::fast());
+            file.write_all(&[0, 0, 8, sizes.len() as u8]).unwrap();
+            sizes.iter().for_each(|size| file.write_all(&size.to_be_bytes()).unwrap());
+            let bytes = sizes.iter().product::<u32>() as usize;
+            file.write_all(&vec![0; bytes]).unwrap();
+            file.finish().unwrap();
+        }
+    }
+    let mut command = example("train_mnist");
+    let (output, _, err) =
+        run(command.args(["--dry-run", "--device", "cpu", "--data"]).arg(dir.path()));
+    assert!(output.status.success(), "{err}");
+    let said = format!("{} holds another set than MNIST", dir.path().display());
+    assert!(err.starts_with(&said), "{err}");
+    let (_, _, err) = run(example("train_mnist").args(["--dry-run", "--device", "cpu"]));
+    assert!(!err.contains("another set"), "{err}");
 }
 
 /// The first of `refused`, the devices, where starting a program takes libtorch half a second; without it, all.
@@ -181,12 +292,20 @@ fn train_mnist_refuses_what_makes_no_sense() {
         (&["--threads", "0"], &["0"]),
         (&["--batch-size", "0"], &["batch_size", "1 or more"]),
         (&["--batch-size", "many"], &["many"]),
+        (&["--batch-size", "-1"], &["0 or more"]),
+        (&["--epochs", "-1"], &["-1", "0 or more"]),
+        (&["--seed", "-1"], &["0 or more"]),
+        (&["--lr", "-1"], &["learning_rate: expected a number above 0, got -1"]),
+        (&["--validation", "0"], &["1 or more"]),
+        (&["--optimizer", "lion"], &["adam, adamw, sgd or sgd:MOMENTUM"]),
+        (&["--schedule", "step"], &["constant, step:EPOCHS, cosine or one-cycle"]),
         (&["--lr", "nan"], &["learning_rate"]),
         (&["--lr=-1"], &["learning_rate"]),
         (&["--show", "60000"], &["0 to 59999"]),
         (&["--data", "/nowhere"], &["/nowhere", "no MNIST files"]),
         (&["--data", file], &["no MNIST files"]),
-        (&["--save-model", missing.to_str().unwrap()], &["missing"]),
+        (&["--save-model", missing.to_str().unwrap()], &["there is no folder"]),
+        (&["--save-model", somewhere.path().to_str().unwrap()], &["form"]),
         (&["--save-model", "model.xyz"], &["model.xyz", "safetensors"]),
         (&["--best", "model.xyz", "--validation", "9"], &["model.xyz", "safetensors"]),
         (&["--validation", "60000"], &["--validation", "1 to 59999"]),
@@ -448,6 +567,12 @@ fn lenet_1998_goes_on_with_a_run() {
     // All is done.
     let (out, err) = lenet_1998(&args);
     assert!(out.ends_with("seed 1\n") && err == "all 2 passes were trained before\n", "{out}{err}");
+    // A new run does not draw over them.
+    let mut command = example("lenet_1998");
+    command.arg("--data").arg(SMALL.path()).args(["--passes", "1", "--pictures", &pictures]);
+    let (output, _, err) = run(&mut command);
+    assert!(!output.status.success() && err.contains("holds an earlier run's pictures"), "{err}");
+
     // With other images it would be another run.
     let mut command = example("lenet_1998");
     command.arg("--data").arg(SMALL.path()).args(args).args(["--validation", "100"]);
@@ -552,7 +677,8 @@ fn lenet_1998_refuses_what_makes_no_sense() {
         (&["--variant", "lenet-5"][..], &["printed-init", "full-c3"][..]),
         (&["--rate-factor", "0"], &["rate_factor: expected a number above 0"]),
         (&["--j", "inf"], &["j: expected a number"]),
-        (&["--seeds", "0"], &["--seeds"]),
+        (&["--seeds", "0"], &["--seeds", "1 or more"]),
+        (&["--passes", "-1"], &["0 or more"]),
         (&["--seed", &last, "--seeds", "2"], &["--seed and --seeds"]),
         (&["--seeds", "2", "--save-model", "net.pt"], &["cannot be used with"]),
         (&["--save-model", missing.to_str().unwrap()], &["there is no folder"]),

@@ -254,10 +254,39 @@ fn a_folder_that_cannot_be_written_to_is_found_out_before_training() {
     // root may write there all the same, but nobody in /proc.
     let is_root = File::create(dir.path().join("probe")).is_ok();
     let dir = if is_root { Path::new("/proc") } else { dir.path() };
-    for option in ["--checkpoint", "--report"] {
-        let (output, out, err) = run(train().arg(option).arg(dir));
+    let file = dir.join("model.safetensors");
+    for (option, path) in
+        [("--checkpoint", dir), ("--report", dir), ("--save-model", &file), ("--best", &file)]
+    {
+        let (output, out, err) = run(train().args(["--validation", "100"]).arg(option).arg(path));
         assert_eq!(output.status.code(), Some(1), "{option}: {err}");
-        assert!(err.starts_with("error: cannot ") && !out.contains("epoch 1"), "{option}: {err}");
+        assert!(err.contains("cannot ") && !out.contains("epoch 1"), "{option}: {err}");
+    }
+}
+
+/// The folder goes while the run trains: what was trained is saved elsewhere.
+#[test]
+fn weights_that_cannot_be_saved_where_they_should_are_saved_elsewhere() {
+    for option in ["--save-model", "--best", "--report"] {
+        let (dir, temporary) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let gone = dir.path().join("gone");
+        fs::create_dir(&gone).unwrap();
+        let mut command = train();
+        command.args(["--validation", "100", "--epochs", "30"]).arg(option);
+        command.arg(if option == "--report" { gone.clone() } else { gone.join("it.npz") });
+        command.env("TMPDIR", temporary.path());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        lines.find(|line| line.as_ref().unwrap() == "epoch 1").unwrap().unwrap();
+        fs::remove_dir_all(&gone).unwrap();
+        lines.for_each(drop);
+        let (output, err) = ended(child);
+        assert_eq!(output.status.code(), Some(1), "{option}: {err}");
+        let (reason, path) = err.split_once("; the weights were saved to ").unwrap();
+        assert!(reason.contains("cannot write "), "{option}: {err}");
+        let path = Path::new(path.trim_end().trim_end_matches(" instead"));
+        assert!(path.starts_with(&temporary), "{option}: {err}");
+        assert!(StateDict::read(path).unwrap().metadata["command"].contains(option));
     }
 }
 

@@ -107,6 +107,48 @@ fn says_what_is_wrong_and_goes_on() {
     assert!(output.status.code() == Some(1) && err.contains("none.pt"), "{err}");
 }
 
+/// Nobody takes half of a name for a line of its own, or has the terminal obey it.
+#[cfg(unix)]
+#[test]
+fn a_name_stays_on_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let marker = Path::new(ROOT).join("examples/images/3-marker.png");
+    fs::copy(marker, folder.path().join("a\n9: 9 (9\x1b[2J.png")).unwrap();
+    fs::write(folder.path().join("b\n.png"), "not a picture").unwrap();
+    let (_, out, err) = run(predict().arg(folder.path()));
+    assert!(out.contains("/a\\n9: 9 (9\\u{1b}[2J.png: 3 (3 ") && out.lines().count() == 1, "{out}");
+    assert!(err.contains("/b\\n.png: not a PNG") && err.lines().count() == 1, "{err}");
+}
+
+#[test]
+fn a_jpeg_that_was_cut_off_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let photo = fs::read(Path::new(ROOT).join("examples/images/7-photo.jpg")).unwrap();
+    let path = folder.path().join("7.jpg");
+    fs::write(&path, &photo[..photo.len() / 5]).unwrap();
+    let (output, out, err) = run(predict().arg(&path));
+    assert_eq!(output.status.code(), Some(1), "{out}");
+    assert!(out.is_empty() && err.contains("before its picture does"), "{out}{err}");
+}
+
+/// What is not read is told with what is.
+#[test]
+fn other_forms_of_pictures_are_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes, form) in [
+        ("a.webp", &b"RIFF\x24\0\0\0WEBPVP8 "[..], "WebP"),
+        ("b.gif", b"GIF89a\x01\0\x01\0", "Gif"),
+        ("c.tiff", b"II*\0\x08\0\0\0", "Tiff"),
+    ] {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        let (output, _, err) = run(predict().arg(&path));
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        let message = format!("{name}: not a PNG, JPEG, BMP or PNM that can be read: ");
+        assert!(err.contains(&message) && err.contains(form), "{err}");
+    }
+}
+
 #[test]
 fn tells_wrong_usage_from_failure() {
     for usage in [&["--top", "0", "3-marker.png"][..], &["--top", "11", "3-marker.png"], &[]] {
@@ -114,6 +156,11 @@ fn tells_wrong_usage_from_failure() {
     }
     let (output, _, err) = run(predict().args(["--explain", "x.png", "."]));
     assert!(output.status.code() == Some(2) && err.contains("one image"), "{err}");
+    let (output, _, err) = run(predict().args(["--explain", "x.jpg", "3-marker.png"]));
+    assert!(
+        output.status.code() == Some(2) && err.contains("x.jpg: the picture is a PNG"),
+        "{err}"
+    );
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("3.png");
     fs::copy(Path::new(ROOT).join("examples/images/3-marker.png"), &path).unwrap();

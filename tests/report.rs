@@ -285,6 +285,43 @@ fn a_validation_set_is_shown_as_well() {
     }
 }
 
+#[test]
+fn the_page_says_what_the_run_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut run = Run::new();
+    let record = run.epoch();
+    assert!(!Report::is_in(&dir).unwrap());
+    let mut report = Report::create(&dir).unwrap();
+    assert!(!Report::is_in(&dir).unwrap());
+    run.record(&mut report, &record);
+    assert!(Report::is_in(&dir).unwrap());
+    let page = || fs::read_to_string(dir.path().join("report.html")).unwrap();
+    assert!(!page().contains("The run"));
+    let mut report = report.with_metadata("seed", "17").with_metadata("command", "a '<b>' & c");
+    run.record(&mut report, &record);
+    assert_page(dir.path());
+    assert!(page().contains("<th scope=\"row\">seed</th><td>17</td>"));
+    assert!(page().contains("<td>a '&lt;b&gt;' &amp; c</td>"));
+}
+
+#[test]
+fn the_mistakes_are_in_the_order_of_the_figures_below_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut run = Run::new();
+    let record = run.epoch();
+    assert!(record.test.mistakes.len() > 40);
+    run.record(&mut Report::create(&dir).unwrap(), &record);
+    let page = fs::read_to_string(dir.path().join("report.html")).unwrap();
+    let figures = page.split("</b><small>").skip(1).map(|rest| rest.split('&').next().unwrap());
+    let figures: Vec<f32> = figures.map(|figure| figure.parse().unwrap()).collect();
+    assert_eq!(figures.len(), 40);
+    assert!(figures.is_sorted_by(|a, b| a >= b), "{figures:?}");
+    // No other is surer.
+    let mut all: Vec<_> = record.test.mistakes.iter().map(|it| it.probability * 100.0).collect();
+    all.sort_by(|a, b| b.total_cmp(a));
+    assert!((all[39] - figures[39]).abs() < 0.051, "{all:?}");
+}
+
 /// One epoch, no figure that is a number, no mistake, and weights that are gone: all is drawn nevertheless.
 #[test]
 fn what_is_not_finite_or_not_there_is_left_out() {

@@ -85,3 +85,40 @@ fn each_rule_can_be_broken() {
     let lib = "mod a;\npub mod b; // pub mod c;\npub use b::{\n    C, D,\n};\npub use e;\n";
     assert_eq!(exports(lib), 4);
 }
+
+/// Where the network comes from is said where it is described.
+#[test]
+fn the_paper_is_named() {
+    for page in ["README.md", "docs/paper.md", "src/tutorial.rs"] {
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
+        assert!(text.contains("https://doi.org/10.1109/5.726791"), "{page}");
+    }
+}
+
+/// On a phone rustdoc breaks a name that is longer than a line in mid-word. Tables scroll, examples too.
+#[test]
+fn names_in_the_documentation_fit_on_a_phone() {
+    const MOST: usize = 28;
+    // What no page of the documentation has.
+    let private = ["generator.rs", "weights/forms/"];
+    for (path, source) in sources() {
+        let (mut in_example, mut long) = (false, vec![]);
+        let documented = source.lines().take_while(|line| *line != "mod tests {");
+        for line in documented.map(str::trim_start) {
+            let Some(text) = line.strip_prefix("///").or(line.strip_prefix("//!")) else {
+                in_example = false;
+                continue;
+            };
+            in_example ^= text.trim_start().starts_with("```");
+            if !in_example && !text.trim_start().starts_with('|') {
+                let code = text.split('`').skip(1).step_by(2);
+                let words = code.flat_map(|code| code.split([' ', '/', '-']));
+                long.extend(words.filter(|word| word.len() > MOST).map(String::from));
+            }
+        }
+        assert!(
+            private.iter().any(|it| path.starts_with(it)) || long.is_empty(),
+            "{path}: {long:?}"
+        );
+    }
+}

@@ -1,6 +1,10 @@
 //! What can be asked for on the command line.
 
-use crate::program::{seeds::seeds, weights_file};
+use crate::program::{
+    numbers::{from_one, whole},
+    seeds::seeds,
+    weights_file,
+};
 use anyhow::{Result, bail};
 use clap::{Parser, ValueEnum};
 use lenet::{
@@ -12,6 +16,7 @@ use std::{num::NonZeroUsize, ops::RangeInclusive, path::PathBuf};
 
 /// Train the LeNet-5 of the 1998 paper on MNIST, as the paper does.
 #[derive(Parser)]
+#[command(name = "lenet_1998", version)]
 #[command(args_override_self = true)] // so that a command can be repeated with one thing changed at its end
 pub struct Args {
     /// The row of docs/paper.md to train
@@ -21,25 +26,25 @@ pub struct Args {
     #[arg(long)]
     distort: bool,
     /// Times to go through the training set [default: 20]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<usize>, allow_negative_numbers = true)]
     passes: Option<usize>,
     /// The first seed
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole::<u64>, allow_negative_numbers = true)]
     seed: u64,
     /// Train with N seeds, one after the other, and print mean and spread
-    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = from_one, allow_negative_numbers = true)]
     seeds: NonZeroUsize,
     /// What all learning rates are multiplied by [default: the variant's]
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
     rate_factor: Option<f64>,
     /// j of the criterion [default: the variant's]
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
     j: Option<f64>,
     /// Estimate the second derivatives before each pass only, as the paper does
     #[arg(long)]
     paper_rhythm: bool,
     /// Keep the last N training images out and test on these: to choose by
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = from_one, allow_negative_numbers = true)]
     pub validation: Option<NonZeroUsize>,
     /// Folder with MNIST's four files [default: the first copy that is found, else a download]
     #[arg(long, value_name = "DIR")]
@@ -111,6 +116,16 @@ impl Args {
     /// The seeds to train with.
     pub fn seeds(&self) -> Result<RangeInclusive<u64>> {
         seeds(self.seed, self.seeds)
+    }
+
+    /// The folder of a seed's checkpoints.
+    pub fn checkpoints_of(&self, seed: u64) -> Option<PathBuf> {
+        Some(self.checkpoint.as_ref()?.join(format!("seed-{seed}")))
+    }
+
+    /// The folder of a seed's pictures.
+    pub fn pictures_of(&self, seed: u64) -> Option<PathBuf> {
+        Some(self.pictures.as_ref()?.join(format!("seed-{seed}")))
     }
 
     /// What the network is judged by.

@@ -5,7 +5,7 @@ mod args;
 #[path = "../program/mod.rs"]
 mod program;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use args::Args;
 use clap::Parser;
 use lenet::{
@@ -13,16 +13,17 @@ use lenet::{
     lenet_1998::{HeldOut, LeNet1998Pictures, LeNet1998TrainConfig, LeNet1998Trainer, PassStats},
 };
 use program::{
+    data,
     kept_run::{resumed, stop},
     outcome,
     progress::Progress,
     seeds::spread,
     signals::{Signals, exit_code},
     terminal::Terminal,
+    weights_file::rescued,
 };
 use std::{
     ops::ControlFlow::{self, Break, Continue},
-    path::PathBuf,
     process::ExitCode,
 };
 
@@ -34,11 +35,15 @@ fn run(args: Args) -> Result<ExitCode> {
     let terminal = Terminal { quiet: args.quiet };
     let (config, seeds) = (args.config(), args.seeds()?);
     args.check_files()?;
-    let dir = match &args.data {
-        Some(dir) => dir.clone(),
-        None => Mnist::dir()?,
-    };
-    let mut mnist = Mnist::open_fitted(dir, config.fit)?;
+    for dir in seeds.clone().filter_map(|seed| args.pictures_of(seed)) {
+        if !args.resume && LeNet1998Pictures::is_in(&dir)? {
+            bail!(
+                "{} holds an earlier run's pictures: resume that run with --checkpoint and --resume, or name another folder",
+                dir.display()
+            );
+        }
+    }
+    let mut mnist = data::open(args.data.as_deref(), config.fit, &terminal)?;
     if let Some(images) = args.validation {
         // The test set is not even looked at.
         (mnist.train, mnist.test) = mnist.train.split(images.get()).context("--validation")?;
@@ -70,8 +75,7 @@ fn train(
     signals: &Signals,
 ) -> Result<ControlFlow<usize, f64>> {
     let (seed, passes) = (config.seed, config.passes);
-    let of_seed = |dir: &PathBuf| dir.join(format!("seed-{seed}"));
-    let checkpoints = args.checkpoint.as_ref().map(of_seed).map(Checkpoints::open).transpose()?;
+    let checkpoints = args.checkpoints_of(seed).map(Checkpoints::open).transpose()?;
     let mut trainer = match resumed(config.clone(), args.resume, checkpoints.as_ref())? {
         Some(trainer) => trainer,
         None => LeNet1998Trainer::new(config)?,
@@ -90,10 +94,14 @@ fn train(
             mnist.train.len()
         )),
     }
-    let mut pictures = match (args.pictures.as_ref().map(of_seed), trainer.passes()) {
+    let mut pictures = match (args.pictures_of(seed), trainer.passes()) {
         (None, _) => None,
         (Some(dir), 0) => Some(LeNet1998Pictures::create(dir, args.held_out())?),
         (Some(dir), trained) => Some(LeNet1998Pictures::resume(dir, args.held_out(), trained)?),
+    };
+    let lost = |error, trainer: &LeNet1998Trainer| match checkpoints {
+        None => rescued(error, &trainer.state_dict()),
+        Some(_) => error,
     };
     while trainer.passes() < passes {
         let pass = trainer.passes() + 1;
@@ -102,12 +110,15 @@ fn train(
         let progress = Progress::start(terminal, title, before, total);
         let trained = trainer.train_pass_with(&mnist.train, |_, at| {
             let (loss, error) = (at.loss(), at.error() * 100.0);
-            progress.show(at.samples, || format!("criterion {loss:.3}, error {error:.2} %"));
+            progress.show(at.samples, || {
+                [format!("criterion {loss:.3}"), format!("error {error:.2} %")]
+            });
             Ok(signals.caught().map_or(Continue(()), Break))
         })?;
         let seen = match trained {
             Continue(seen) => seen,
             Break(signal) => {
+                drop(progress);
                 let place = format!("pass {pass}, after {} images", trainer.samples());
                 stop(&place, &trainer, checkpoints.as_ref())?;
                 return Ok(Break(signal));
@@ -124,10 +135,10 @@ fn train(
         if let Some(checkpoints) = &checkpoints {
             checkpoints.save(&trainer)?;
         }
-        recorded?;
+        recorded.map_err(|error| lost(error, &trainer))?;
     }
     if let Some(path) = &args.save_model {
-        trainer.save(path)?;
+        trainer.save(path).map_err(|error| lost(error.into(), &trainer))?;
         terminal.note(format_args!("weights saved to {}", path.display()));
     }
     Ok(Continue(per_cent(&trainer.evaluate(&mnist.test)?)))

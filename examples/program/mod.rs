@@ -1,6 +1,8 @@
-//! What the programs that train have in common: signals, the terminal, progress, resuming from a checkpoint.
+//! What the programs that train have in common: numbers, data, signals, the terminal, progress, checkpoints, files of weights.
 
+pub mod data;
 pub mod kept_run;
+pub mod numbers;
 pub mod progress;
 pub mod seeds;
 pub mod signals;

@@ -1,10 +1,14 @@
 //! What can be asked for on the command line.
 
-use crate::program::{seeds::seeds, weights_file};
+use crate::program::{
+    numbers::{from_one, whole},
+    seeds::seeds,
+    weights_file,
+};
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use lenet::{
-    Engine, TrainConfig,
+    Adam, AdamW, Checkpoints, Engine, OneCycleLr, Optimizer, Schedule, Sgd, TrainConfig,
     train::{Device, InstructionSet},
 };
 use std::{
@@ -15,26 +19,37 @@ use std::{
 
 /// Train LeNet on MNIST.
 #[derive(Parser)]
+#[command(name = "train_mnist", version)]
 #[command(args_override_self = true)] // so that a command can be repeated with one thing changed at its end
 pub struct Args {
     /// The post's recipe to follow; the options below change single parts of it
     #[arg(long, value_enum, default_value_t = Recipe::Pytorch)]
     recipe: Recipe,
     /// Times to go through the training set [default: 10]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<usize>, allow_negative_numbers = true)]
     epochs: Option<usize>,
     /// Images a step [default: 32, recipe paddle: 64]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<usize>, allow_negative_numbers = true)]
     batch_size: Option<usize>,
     /// Learning rate [default: 0.001]
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
     lr: Option<f64>,
+    /// How the weights follow their gradients: adam, adamw, sgd, or sgd:M with a momentum of M
+    #[arg(long, value_name = "NAME", default_value = "adam", value_parser = optimizer)]
+    optimizer: Optimizer,
+    /// How the learning rate goes: constant, step:N (a tenth after every N epochs), cosine (to 0 at the end), or one-cycle (up
+    /// to --lr and down again)
+    #[arg(long, value_name = "NAME", default_value = "constant", value_parser = rate_schedule)]
+    schedule: RateSchedule,
+    /// Start from the weights in this file, of any form
+    #[arg(long, value_name = "PATH")]
+    pub weights: Option<PathBuf>,
     /// What the initial weights and the order of the images follow from
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = whole::<u64>, allow_negative_numbers = true)]
     seed: u64,
     /// Train with N seeds from --seed on, one after the other, and print mean and spread. Each has a folder of its own in those
     /// of --checkpoint and --report
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = from_one, allow_negative_numbers = true)]
     seeds: Option<NonZeroUsize>,
     /// Where to train: auto (CUDA where there is a GPU), cpu, cuda or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = device)]
@@ -43,7 +58,7 @@ pub struct Args {
     #[arg(long, value_name = "ENGINE", default_value = "auto", value_parser = engine)]
     engine: Engine,
     /// Threads on the CPU [default: one for each core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), allow_negative_numbers = true)]
     threads: Option<u16>,
     /// What the CPU computes with: auto (the fastest that it has), avx512, avx2 or portable. All give the same bits
     #[arg(long, value_name = "SET", default_value = "auto", value_parser = instructions)]
@@ -55,31 +70,31 @@ pub struct Args {
     #[arg(long, value_name = "PATH", conflicts_with = "seeds")]
     pub save_model: Option<PathBuf>,
     /// Keep the last N training images out, to choose by: prints how the network does on them after each epoch
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = from_one, allow_negative_numbers = true)]
     pub validation: Option<NonZeroUsize>,
     /// Write the weights that did best on the validation images to this file
     #[arg(long, value_name = "PATH", requires = "validation", conflicts_with = "seeds")]
     pub best: Option<PathBuf>,
     /// Stop when N epochs in a row brought nothing better on the validation images
-    #[arg(long, value_name = "N", requires = "validation")]
+    #[arg(long, value_name = "N", value_parser = from_one, allow_negative_numbers = true, requires = "validation")]
     pub early_stop: Option<NonZeroUsize>,
     /// Keep checkpoints in this folder: one at the end of each epoch, and on Ctrl-C
     #[arg(long, value_name = "DIR")]
     pub checkpoint: Option<PathBuf>,
     /// Write a checkpoint every N steps, too
-    #[arg(long, value_name = "N", requires = "checkpoint")]
+    #[arg(long, value_name = "N", value_parser = from_one, allow_negative_numbers = true, requires = "checkpoint")]
     pub checkpoint_every: Option<NonZeroUsize>,
     /// Resume from the newest good checkpoint in the folder; start where there is none
     #[arg(long, requires = "checkpoint")]
     pub resume: bool,
-    /// Write figures, pictures and report.html to this folder after each epoch
+    /// Write figures, pictures and report.html to this folder after each epoch; not over an earlier run's, but for --resume
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
     /// Train and test on one batch only, to see that all is in place
     #[arg(long)]
     pub dry_run: bool,
     /// Write the N-th training image (from 0) to sample-N.png, print its label, and stop
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<usize>, allow_negative_numbers = true)]
     pub show: Option<usize>,
     /// Print nothing but errors
     #[arg(long)]
@@ -92,18 +107,52 @@ enum Recipe {
     Paddle,
 }
 
+/// A schedule, but for what it takes from the run.
+#[derive(Clone, Copy)]
+enum RateSchedule {
+    Constant,
+    Step(usize),
+    Cosine,
+    OneCycle,
+}
+
 impl Args {
-    /// The recipe with this seed, and with the parts of it that were asked for otherwise.
-    pub fn config(&self, seed: u64) -> TrainConfig {
-        let recipe = match self.recipe {
+    fn recipe(&self) -> TrainConfig {
+        match self.recipe {
             Recipe::Pytorch => TrainConfig::pytorch(),
             Recipe::Paddle => TrainConfig::paddle(),
-        };
+        }
+    }
+
+    /// Images a step.
+    pub fn batch_size(&self) -> usize {
+        self.batch_size.unwrap_or(self.recipe().batch_size)
+    }
+
+    /// The recipe with this seed, and with the parts of it that were asked for otherwise, for a training set of so many images.
+    pub fn config(&self, seed: u64, images: usize) -> TrainConfig {
+        let recipe = self.recipe();
         let epochs = self.epochs.unwrap_or(recipe.epochs);
+        let epochs = if self.dry_run { epochs.min(1) } else { epochs };
+        let learning_rate = self.lr.unwrap_or(recipe.learning_rate);
+        // What a schedule can't do without, where there is nothing to train.
+        let (some_epochs, batch_size) = (epochs.max(1), self.batch_size());
+        let steps = some_epochs.saturating_mul(images.div_ceil(batch_size.max(1)));
         TrainConfig {
-            epochs: if self.dry_run { epochs.min(1) } else { epochs },
-            batch_size: self.batch_size.unwrap_or(recipe.batch_size),
-            learning_rate: self.lr.unwrap_or(recipe.learning_rate),
+            epochs,
+            batch_size,
+            learning_rate,
+            optimizer: self.optimizer,
+            schedule: match self.schedule {
+                RateSchedule::Constant => Schedule::Constant,
+                RateSchedule::Step(step_size) => Schedule::StepLr { step_size, gamma: 0.1 },
+                RateSchedule::Cosine => {
+                    Schedule::CosineAnnealingLr { t_max: some_epochs, eta_min: 0.0 }
+                }
+                RateSchedule::OneCycle => {
+                    Schedule::OneCycleLr(OneCycleLr::new(learning_rate, steps))
+                }
+            },
             seed,
             device: self.device,
             engine: self.engine,
@@ -116,6 +165,12 @@ impl Args {
     /// The seeds to train with.
     pub fn seeds(&self) -> Result<RangeInclusive<u64>> {
         seeds(self.seed, self.seeds.unwrap_or(NonZeroUsize::MIN))
+    }
+
+    /// Where a seed's checkpoints are kept, if anywhere.
+    pub fn checkpoints(&self, seed: u64) -> Result<Option<Checkpoints>> {
+        let dir = self.checkpoint.as_ref().map(|dir| self.folder(dir, seed));
+        Ok(dir.map(Checkpoints::open).transpose()?)
     }
 
     /// Where a seed's part of what goes to `dir` is kept.
@@ -152,6 +207,32 @@ fn device(name: &str) -> Result<Device, String> {
             .and_then(|index| index.parse().ok())
             .map(Device::Cuda)
             .ok_or_else(|| "choose auto, cpu, cuda or cuda:N".into()),
+    }
+}
+
+fn optimizer(name: &str) -> Result<Optimizer, String> {
+    match name {
+        "adam" => Ok(Optimizer::Adam(Adam::default())),
+        "adamw" => Ok(Optimizer::AdamW(AdamW::default())),
+        "sgd" => Ok(Optimizer::Sgd(Sgd::default())),
+        _ => name
+            .strip_prefix("sgd:")
+            .and_then(|momentum| momentum.parse().ok())
+            .map(|momentum| Optimizer::Sgd(Sgd { momentum, ..Sgd::default() }))
+            .ok_or_else(|| "choose adam, adamw, sgd or sgd:MOMENTUM".into()),
+    }
+}
+
+fn rate_schedule(name: &str) -> Result<RateSchedule, String> {
+    match name {
+        "constant" => Ok(RateSchedule::Constant),
+        "cosine" => Ok(RateSchedule::Cosine),
+        "one-cycle" => Ok(RateSchedule::OneCycle),
+        _ => name
+            .strip_prefix("step:")
+            .and_then(|epochs| epochs.parse().ok())
+            .map(RateSchedule::Step)
+            .ok_or_else(|| "choose constant, step:EPOCHS, cosine or one-cycle".into()),
     }
 }
 

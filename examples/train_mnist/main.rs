@@ -4,17 +4,22 @@ mod args;
 #[path = "../program/mod.rs"]
 mod program;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result, bail};
 use args::Args;
 use clap::Parser;
-use lenet::{Checkpoints, Dataset, EpochRecord, EpochStats, Evaluation, Mnist, Report, Trainer};
+use lenet::{
+    Checkpoints, Dataset, EpochRecord, EpochStats, Evaluation, Mnist, Report, Trainer, data::Fit,
+    weights::StateDict,
+};
 use program::{
+    data,
     kept_run::{command_line, resumed, stop},
     outcome,
     progress::Progress,
     seeds::spread,
     signals::{Signals, exit_code},
     terminal::Terminal,
+    weights_file::rescued,
 };
 use std::{
     io::{self, Write},
@@ -32,32 +37,36 @@ fn run(args: Args) -> Result<ExitCode> {
     args.check_files()?;
     let terminal = Terminal { quiet: args.quiet };
     let seeds = args.seeds()?;
-    // Before the data: it may have something to refuse.
-    let mut first = Some(Kept::open(&args, *seeds.start())?);
-
-    let mnist = load(args.data.clone(), &terminal)?;
+    let several = seeds.start() < seeds.end();
+    // Before the data: another run may be using them.
+    let mut checkpoints = args.checkpoints(*seeds.start())?;
+    let mnist = data::open(args.data.as_deref(), Fit::Resize, &terminal)?;
     let sizes = (mnist.train.len(), mnist.test.len());
     terminal.print(format_args!("train_data:{}, test_data:{}\n", sizes.0, sizes.1))?;
     if let Some(index) = args.show {
         return show(&mnist, index);
     }
     let sets = Sets::of(mnist, &args)?;
-    terminal.print(format_args!("{}", lenet::summary([1, 32, 32])))?;
     let signals = Signals::catch()?;
     let mut accuracies = vec![];
-    let several = seeds.start() < seeds.end();
-    for seed in seeds {
-        let kept = first.take().map_or_else(|| Kept::open(&args, seed), Ok)?;
+    for seed in seeds.clone() {
+        let is_first = seed == *seeds.start();
+        if !is_first {
+            checkpoints = args.checkpoints(seed)?;
+        }
+        let (trainer, is_resumed) = trainer(&args, seed, &sets, checkpoints.as_ref())?;
+        if is_first {
+            terminal.print(format_args!("{}", lenet::summary([1, 32, 32])))?;
+        }
         if several {
             terminal.print(format_args!("seed {seed}\n"))?;
         }
-        let mut run = Run::start(kept, &args, &terminal, &sets, &signals)?;
-        while !run.is_over() {
-            if let Break(signal) = run.epoch()? {
-                return run.stop(signal);
-            }
+        note_start(&trainer, is_resumed, &args, &terminal, sets.train.len());
+        let mut run = Run::start(trainer, &args, &terminal, &sets, checkpoints.take(), &signals)?;
+        match run.all().map_err(|error| run.rescued(error))? {
+            Continue(accuracy) => accuracies.push(accuracy * 100.0),
+            Break(signal) => return Ok(exit_code(signal).into()),
         }
-        accuracies.push(run.end()? * 100.0);
     }
     if several {
         let spread = spread("test accuracy after the last epoch, %", &accuracies);
@@ -66,23 +75,46 @@ fn run(args: Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A seed's trainer, new or resumed, and where its checkpoints are kept.
-struct Kept {
-    trainer: Trainer,
-    checkpoints: Option<Checkpoints>,
-    is_resumed: bool,
+/// The trainer of a seed: resumed, or with the weights of a file, or new; and whether it is resumed.
+fn trainer(
+    args: &Args,
+    seed: u64,
+    sets: &Sets,
+    checkpoints: Option<&Checkpoints>,
+) -> Result<(Trainer, bool)> {
+    let config = args.config(seed, sets.train.len());
+    let earlier = resumed(config.clone(), args.resume, checkpoints)?;
+    let is_resumed = earlier.is_some();
+    let trainer = match (earlier, &args.weights) {
+        (Some(trainer), _) => trainer,
+        (None, Some(path)) => Trainer::with_weights(config, path)?,
+        (None, None) => Trainer::new(config)?,
+    };
+    let unfit = "cannot resume with this --data and --validation";
+    trainer.check_data(&sets.train).context(unfit)?;
+    Ok((trainer, is_resumed))
 }
 
-impl Kept {
-    fn open(args: &Args, seed: u64) -> Result<Kept> {
-        let dir = args.checkpoint.as_ref().map(|dir| args.folder(dir, seed));
-        let checkpoints = dir.map(Checkpoints::open).transpose()?;
-        let config = args.config(seed);
-        let earlier = resumed(config.clone(), args.resume, checkpoints.as_ref())?;
-        let is_resumed = earlier.is_some();
-        let trainer = earlier.map_or_else(|| Trainer::new(config), Ok)?;
-        Ok(Kept { trainer, checkpoints, is_resumed })
+/// The report on the run, from its start or from where it is resumed.
+fn report(dir: &Path, trainer: &Trainer, args: &Args) -> Result<Report> {
+    if !args.resume && Report::is_in(dir)? {
+        bail!(
+            "{} holds an earlier run's report: resume that run with --checkpoint and --resume, or name another folder",
+            dir.display()
+        );
     }
+    let report = match trainer.steps() {
+        0 => Report::create(dir)?,
+        _ => Report::resume(dir, trainer.epochs())?,
+    };
+    let config = trainer.config();
+    Ok(report
+        .with_metadata("command", format!("train_mnist{}", command_line().1))
+        .with_metadata("seed", config.seed.to_string())
+        .with_metadata("batch size", config.batch_size.to_string())
+        .with_metadata("learning rate", config.learning_rate.to_string())
+        .with_metadata("optimizer", format!("{:?}", config.optimizer))
+        .with_metadata("schedule", format!("{:?}", config.schedule)))
 }
 
 /// What is trained and tested on.
@@ -100,7 +132,7 @@ impl Sets {
             (train, validation) = (rest, Some(kept_out));
         }
         if args.dry_run {
-            let batch_size = args.config(0).batch_size;
+            let batch_size = args.batch_size();
             (train, test) = (train.first(batch_size), test.first(batch_size));
         }
         Ok(Sets { train, validation, test })
@@ -115,6 +147,11 @@ fn note_start(
     terminal: &Terminal,
     images: usize,
 ) {
+    for change in trainer.changes() {
+        terminal.note(format_args!(
+            "{change}: the weights will not be those that the run would have had, bit for bit"
+        ));
+    }
     match (is_resumed, trainer.samples()) {
         (false, _) if args.resume => {
             terminal.note(format_args!("no good checkpoint there: starting"))
@@ -135,7 +172,7 @@ struct Run<'a> {
     trainer: Trainer,
     sets: &'a Sets,
     checkpoints: Option<Checkpoints>,
-    report: Option<(Report, PathBuf)>,
+    report: Option<Report>,
     signals: &'a Signals,
     /// After the last epoch.
     test_accuracy: Option<f64>,
@@ -143,25 +180,49 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn start(
-        Kept { trainer, checkpoints, is_resumed }: Kept,
+        trainer: Trainer,
         args: &'a Args,
         terminal: &'a Terminal,
         sets: &'a Sets,
+        checkpoints: Option<Checkpoints>,
         signals: &'a Signals,
     ) -> Result<Run<'a>> {
-        let unfit = "cannot resume with this --data and --validation";
-        trainer.check_data(&sets.train).context(unfit)?;
-        note_start(&trainer, is_resumed, args, terminal, sets.train.len());
-        let dir = args.report.as_ref().map(|dir| args.folder(dir, trainer.config().seed));
-        let report = dir.map(|dir| -> Result<_> {
-            let report = match is_resumed {
-                true => Report::resume(&dir, trainer.epochs())?,
-                false => Report::create(&dir)?,
-            };
-            Ok((report, dir.join("report.html")))
-        });
-        let report = report.transpose()?;
-        Ok(Run { args, terminal, trainer, sets, checkpoints, report, signals, test_accuracy: None })
+        let mut run = Run {
+            args,
+            terminal,
+            trainer,
+            sets,
+            checkpoints,
+            report: None,
+            signals,
+            test_accuracy: None,
+        };
+        run.report = run.report_folder().map(|dir| report(&dir, &run.trainer, args)).transpose()?;
+        Ok(run)
+    }
+
+    fn report_folder(&self) -> Option<PathBuf> {
+        let dir = self.args.report.as_ref()?;
+        Some(self.args.folder(dir, self.trainer.config().seed))
+    }
+
+    /// Trains, tests and reports to the end: the test accuracy; or until a signal.
+    fn all(&mut self) -> Result<ControlFlow<usize, f64>> {
+        while !self.is_over() {
+            if let Break(signal) = self.epoch()? {
+                self.stop()?;
+                return Ok(Break(signal));
+            }
+        }
+        self.end().map(Continue)
+    }
+
+    /// An error, with where the weights were saved, if there is no checkpoint of them.
+    fn rescued(&self, error: Error) -> Error {
+        match self.checkpoints {
+            None if self.trainer.steps() > 0 => rescued(error, &self.weights()),
+            _ => error,
+        }
     }
 
     /// Whether all epochs are trained, or so many in a row brought nothing better.
@@ -190,8 +251,12 @@ impl<'a> Run<'a> {
         let test = self.trainer.evaluate(&self.sets.test)?;
         self.test_accuracy = Some(test.accuracy);
         let mut record = EpochRecord::new(epoch, train, test, seconds);
-        record.validation = self.validate()?;
-        let shown = show_epoch(&record, self.terminal).and_then(|()| self.report(&record));
+        let validation = self.sets.validation.as_ref();
+        record.validation = validation.map(|set| self.trainer.evaluate(set)).transpose()?;
+        let shown = self
+            .note_validation(record.validation.as_ref())
+            .and_then(|()| show_epoch(&record, self.terminal))
+            .and_then(|()| self.report(&record));
         // Whatever became of that, the epoch is not lost. After it, so that a run which is killed in between reports again.
         if let Some(checkpoints) = &self.checkpoints {
             checkpoints.save(&self.trainer)?;
@@ -204,8 +269,9 @@ impl<'a> Run<'a> {
         let Run { args, trainer, sets, checkpoints, signals, .. } = self;
         let trained = trainer.train_epoch_with(&sets.train, |trainer, at| {
             if let Some(stats) = at.stats {
-                let figures = || format!("loss {:.4}, acc {:.4}", stats.loss, stats.accuracy);
-                progress.show(at.samples, figures);
+                progress.show(at.samples, || {
+                    [format!("loss {:.4}", stats.loss), format!("acc {:.4}", stats.accuracy)]
+                });
             }
             if let Some(signal) = signals.caught() {
                 return Ok(Break(signal));
@@ -221,28 +287,27 @@ impl<'a> Run<'a> {
         Ok(trained?)
     }
 
-    /// What the network makes of the validation images, where there are any; the best weights are saved.
-    fn validate(&mut self) -> Result<Option<Evaluation>> {
-        let Some(validation) = &self.sets.validation else { return Ok(None) };
-        let validation = self.trainer.evaluate(validation)?;
-        if self.trainer.note_validation(&validation)
+    /// Records what the network makes of the validation images, where there are any; the best weights are saved.
+    fn note_validation(&mut self, validation: Option<&Evaluation>) -> Result<()> {
+        if let Some(validation) = validation
+            && self.trainer.note_validation(validation)
             && let Some(path) = &self.args.best
         {
-            self.save(path)?;
+            self.weights().write(path)?;
             self.terminal.note(format_args!("the best so far: saved to {}", path.display()));
         }
-        Ok(Some(validation))
+        Ok(())
     }
 
     fn report(&mut self, record: &EpochRecord) -> Result<()> {
-        if let Some((report, _)) = &mut self.report {
+        if let Some(report) = &mut self.report {
             report.record(record, &self.trainer.state_dict(), &self.sets.test)?;
         }
         Ok(())
     }
 
     /// After the last epoch: the test accuracy.
-    fn end(mut self) -> Result<f64> {
+    fn end(&mut self) -> Result<f64> {
         if let Some(best) = self.trainer.best() {
             self.terminal.note(format_args!(
                 "epoch {} did best on the validation images: {:.6}",
@@ -250,7 +315,8 @@ impl<'a> Run<'a> {
             ));
         }
         self.terminal.print(format_args!("End of the training\n"))?;
-        if let Some((_, page)) = self.report.as_ref().filter(|(_, page)| page.exists()) {
+        let page = self.report_folder().map(|dir| dir.join("report.html"));
+        if let Some(page) = page.filter(|page| page.exists()) {
             self.terminal.note(format_args!("report written to {}", page.display()));
         }
         let accuracy = match self.test_accuracy {
@@ -259,22 +325,24 @@ impl<'a> Run<'a> {
         };
         self.test_accuracy = Some(accuracy);
         if let Some(path) = &self.args.save_model {
-            self.save(path)?;
+            self.weights().write(path)?;
             self.terminal.note(format_args!("weights saved to {}", path.display()));
+            if self.trainer.steps() == 0 {
+                self.terminal.note(format_args!("nothing was trained: they are as they were"));
+            }
         }
         Ok(accuracy)
     }
 
     /// Saves what was trained, and says how to resume.
-    fn stop(&self, signal: usize) -> Result<ExitCode> {
+    fn stop(&self) -> Result<()> {
         let (epoch, samples) = (self.trainer.epochs() + 1, self.trainer.samples());
         let place = format!("epoch {epoch}, after {samples} images");
-        stop(&place, &self.trainer, self.checkpoints.as_ref())?;
-        Ok(exit_code(signal).into())
+        stop(&place, &self.trainer, self.checkpoints.as_ref())
     }
 
-    /// Writes the weights, and what they are, where the form keeps that.
-    fn save(&self, path: &Path) -> Result<()> {
+    /// The weights, with what they are.
+    fn weights(&self) -> StateDict {
         let mut weights = self
             .trainer
             .state_dict()
@@ -285,7 +353,7 @@ impl<'a> Run<'a> {
         if let Some(accuracy) = self.test_accuracy {
             weights = weights.with_metadata("test_accuracy", accuracy.to_string());
         }
-        Ok(weights.write(path)?)
+        weights
     }
 }
 
@@ -309,20 +377,6 @@ fn show_epoch(record: &EpochRecord, terminal: &Terminal) -> Result<()> {
         false => terminal.note(format_args!("{losses}")), // it was trained before
     }
     Ok(())
-}
-
-fn load(dir: Option<PathBuf>, terminal: &Terminal) -> Result<Mnist> {
-    if let Some(dir) = dir {
-        return Ok(Mnist::open(dir)?);
-    }
-    let bar = terminal.bar("{msg}: {wide_bar:.cyan/blue} {bytes}/{total_bytes}, {eta} left");
-    let mnist = Mnist::find_with(|at| {
-        bar.set_message(at.file);
-        at.total.inspect(|&total| bar.set_length(total));
-        bar.set_position(at.received);
-    })?;
-    bar.finish_and_clear();
-    Ok(mnist)
 }
 
 /// The post's look at one sample.

@@ -92,10 +92,14 @@ impl Classifier {
     ///
     /// # Errors
     ///
-    /// Those of [`Prepared::new`], for the first image that has one. To read the others all the same, prepare each and give
-    /// the good ones to [`classify_all_prepared`](Classifier::classify_all_prepared).
+    /// [`Error::InBatch`] with the place of the first image that can't be read, and its error of [`Prepared::new`]. To read the
+    /// others all the same, prepare each and give the good ones to
+    /// [`classify_all_prepared`](Classifier::classify_all_prepared).
     pub fn classify_batch(&self, images: &[DynamicImage]) -> Result<Vec<Prediction>> {
-        let prepared: Vec<_> = images.iter().map(Prepared::new).collect::<Result<_>>()?;
+        let prepared = images.iter().enumerate().map(|(index, image)| {
+            Prepared::new(image).map_err(|error| Error::InBatch { index, error: Box::new(error) })
+        });
+        let prepared: Vec<_> = prepared.collect::<Result<_>>()?;
         Ok(self.classify_all_prepared(&prepared))
     }
 

@@ -7,6 +7,7 @@ mod bounds;
 mod classifier;
 mod histogram;
 mod ink;
+mod jpeg;
 mod luminance;
 mod piece;
 mod prediction;
@@ -14,5 +15,6 @@ mod prepared;
 
 pub use activation::Activation;
 pub use classifier::Classifier;
+pub use jpeg::check_jpeg;
 pub use prediction::Prediction;
 pub use prepared::Prepared;

@@ -1,3 +1,4 @@
+use super::{Fit, resize::FROM};
 use crate::{Error, Result, network::INPUT_SIDE};
 use image::GrayImage;
 use std::{ops::Range, sync::Arc};
@@ -25,7 +26,7 @@ pub struct Dataset {
 
 impl Dataset {
     /// `pixels` are images of 32x32, each by rows, one after the other, from 0 (background) to 255 (ink); `labels` are from 0
-    /// to 9.
+    /// to 9. [`from_mnist_pixels`](Dataset::from_mnist_pixels) takes images of 28x28.
     ///
     /// # Errors
     ///
@@ -33,13 +34,41 @@ impl Dataset {
     pub fn from_pixels(pixels: Vec<u8>, labels: Vec<u8>) -> Result<Dataset> {
         let (images, rest) = pixels.as_chunks();
         if !rest.is_empty() {
-            let expected = format!("{PIXELS} for each image");
+            let expected = format!("{PIXELS} for each image (from_mnist_pixels takes 28x28)");
             return Err(Error::invalid("pixels", expected, pixels.len().to_string()));
         }
         Dataset::from_images(images.to_vec(), labels)
     }
 
-    pub(crate) fn from_images(images: Vec<[u8; PIXELS]>, labels: Vec<u8>) -> Result<Dataset> {
+    /// `pixels` are images of 28x28, as MNIST's are: each by rows, one after the other, from 0 (background) to 255 (ink). `fit`
+    /// makes them 32x32; with [`Fit::Resize`] bit for bit as torchvision's `Resize(32)` does it. `labels` are from 0 to
+    /// 9.
+    ///
+    /// ```
+    /// use lenet::{Dataset, data::Fit};
+    ///
+    /// let data = Dataset::from_mnist_pixels(vec![255; 2 * 28 * 28], vec![7, 2], Fit::Resize)?;
+    /// assert_eq!((data.len(), data.image_bytes()[0]), (2, [255; 32 * 32]));
+    /// # Ok::<(), lenet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`from_pixels`](Dataset::from_pixels).
+    pub fn from_mnist_pixels(pixels: Vec<u8>, labels: Vec<u8>, fit: Fit) -> Result<Dataset> {
+        let (images, rest) = pixels.as_chunks::<{ FROM * FROM }>();
+        if !rest.is_empty() {
+            let expected = format!("{} for each image", FROM * FROM);
+            return Err(Error::invalid("pixels", expected, pixels.len().to_string()));
+        }
+        let mut fitted = vec![[0; PIXELS]; images.len()];
+        for (from, to) in images.iter().zip(&mut fitted) {
+            fit.apply(from, to);
+        }
+        Dataset::from_images(fitted, labels)
+    }
+
+    fn from_images(images: Vec<[u8; PIXELS]>, labels: Vec<u8>) -> Result<Dataset> {
         if images.is_empty() {
             return Err(Error::invalid("pixels", "one image at least", "none"));
         }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 /// How MNIST's images of 28x28 become 32x32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Fit {
-    /// Enlarged, as the post does it: `torchvision.transforms.Resize(32)`, bit for bit.
+    /// Enlarged, as the post does it: torchvision's `Resize(32)`, bit for bit.
     #[default]
     Resize,
     /// In the middle, with two pixels of background on each side: as the paper does it.

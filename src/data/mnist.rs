@@ -1,8 +1,6 @@
-use super::{
-    Dataset, Fit, Idx, NAMES,
-    resize::{FROM, TO},
-};
+use super::{Dataset, Fit, Idx, NAMES, resize::FROM};
 use crate::{Error, Result};
+use sha2::{Digest, Sha256};
 use std::{
     env,
     path::{Path, PathBuf},
@@ -52,9 +50,23 @@ impl Mnist {
     /// As [`find`](Mnist::find), but for what is in the files.
     pub fn dir() -> Result<PathBuf> {
         #[cfg(feature = "download")]
-        return fetch(|_| ());
+        return Mnist::dir_with(|_| ());
         #[cfg(not(feature = "download"))]
         search().map_err(|searched| Error::MnistNotFound { searched })
+    }
+
+    /// [`dir`](Mnist::dir), telling `on_progress` how far the download has come, where there is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`dir`](Mnist::dir) and [`Download::fetch`](super::Download::fetch).
+    #[cfg(feature = "download")]
+    pub fn dir_with(on_progress: impl FnMut(super::DownloadProgress)) -> Result<PathBuf> {
+        search().or_else(|searched| {
+            let dir = cache().ok_or(Error::MnistNotFound { searched })?;
+            super::Download::default().fetch(&dir, on_progress)?;
+            Ok(dir)
+        })
     }
 
     /// [`find`](Mnist::find), telling `on_progress` how far the download has come, where there is one.
@@ -64,7 +76,7 @@ impl Mnist {
     /// As [`find`](Mnist::find) and [`Download::fetch`](super::Download::fetch).
     #[cfg(feature = "download")]
     pub fn find_with(on_progress: impl FnMut(super::DownloadProgress)) -> Result<Mnist> {
-        Mnist::open(fetch(on_progress)?)
+        Mnist::open(Mnist::dir_with(on_progress)?)
     }
 
     /// Fetches the four files into `dir`, where they are not there yet, and reads them. [`Download`](super::Download) says
@@ -84,8 +96,8 @@ impl Mnist {
     ///
     /// # Errors
     ///
-    /// [`Error::MnistNotFound`] where they are not there; [`Error::Io`] where one can't be read; [`Error::Malformed`] where
-    /// one is not what it should be.
+    /// [`Error::MnistNotFound`] where they are not there; [`Error::MnistIncomplete`] where only some of them are;
+    /// [`Error::Io`] where one can't be read; [`Error::Malformed`] where one is not what it should be.
     pub fn open(dir: impl AsRef<Path>) -> Result<Mnist> {
         Mnist::open_fitted(dir, Fit::Resize)
     }
@@ -97,8 +109,7 @@ impl Mnist {
     /// As [`open`](Mnist::open).
     pub fn open_fitted(dir: impl AsRef<Path>, fit: Fit) -> Result<Mnist> {
         let dir = dir.as_ref();
-        let folder =
-            folder_of(dir).ok_or_else(|| Error::MnistNotFound { searched: layouts(dir).into() })?;
+        let folder = folder_of(dir).ok_or_else(|| not_in(dir))?;
         let [train, test] = NAMES.map(|names| names.map(|name| file_in(&folder, name)));
         thread::scope(|scope| {
             let test = scope.spawn(|| read(&test, fit));
@@ -107,16 +118,20 @@ impl Mnist {
             Ok(Mnist { train: train?, test: test? })
         })
     }
-}
 
-/// The first copy where [`Mnist::find`] says, or a new one.
-#[cfg(feature = "download")]
-fn fetch(on_progress: impl FnMut(super::DownloadProgress)) -> Result<PathBuf> {
-    search().or_else(|searched| {
-        let dir = cache().ok_or(Error::MnistNotFound { searched })?;
-        super::Download::default().fetch(&dir, on_progress)?;
-        Ok(dir)
-    })
+    /// Whether these are MNIST's digits, and not those of another set in files of the same names, such as Fashion-MNIST. Their
+    /// labels tell, all 70,000, by a checksum.
+    ///
+    /// ```no_run
+    /// use lenet::Mnist;
+    ///
+    /// assert!(Mnist::find()?.is_original());
+    /// # Ok::<(), lenet::Error>(())
+    /// ```
+    pub fn is_original(&self) -> bool {
+        let labels = [&self.train, &self.test].map(|set| labels_sha256(set.label_bytes()));
+        labels == LABELS_SHA256
+    }
 }
 
 /// The first copy where [`Mnist::find`] says; otherwise the folders that were looked into.
@@ -154,6 +169,34 @@ fn folder_of(dir: &Path) -> Option<PathBuf> {
         .find(|folder| NAMES.iter().flatten().all(|name| file_in(folder, name).exists()))
 }
 
+/// What is missing in a folder that has not all four files.
+fn not_in(dir: &Path) -> Error {
+    let missing = |folder: &Path| {
+        let names = NAMES.into_iter().flatten().filter(|name| !file_in(folder, name).exists());
+        names.map(String::from).collect::<Vec<_>>()
+    };
+    let folders = layouts(dir).map(|folder| (missing(&folder), folder));
+    match folders.into_iter().min_by_key(|(missing, _)| missing.len()) {
+        Some((missing, folder)) if missing.len() < NAMES.as_flattened().len() => {
+            Error::MnistIncomplete { folder, missing }
+        }
+        _ => Error::MnistNotFound { searched: layouts(dir).into() },
+    }
+}
+
+/// Of the files of labels, unpacked, in hexadecimal: of the training set's, then of the test set's.
+pub(super) const LABELS_SHA256: [&str; 2] = [
+    "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+];
+
+/// Of the file that holds these labels.
+fn labels_sha256(labels: &[u8]) -> String {
+    let count = labels.len() as u32;
+    let header = [[0, 0, 8, 1], count.to_be_bytes()].concat();
+    super::hex(&Sha256::new().chain_update(header).chain_update(labels).finalize())
+}
+
 /// The file of that name, gzipped where it is not there as it is.
 fn file_in(folder: &Path, name: &str) -> PathBuf {
     let raw = folder.join(name);
@@ -177,10 +220,5 @@ fn read([images_path, labels_path]: &[PathBuf; 2], fit: Fit) -> Result<Dataset> 
     if let Some(at) = labels.numbers.iter().position(|&label| label > 9) {
         return malformed(labels_path, format!("label {at} is {}, not 0 to 9", labels.numbers[at]));
     }
-    let mut fitted = vec![[0; TO * TO]; n];
-    let (from, _) = images.numbers.as_chunks::<{ FROM * FROM }>();
-    for (from, to) in from.iter().zip(&mut fitted) {
-        fit.apply(from, to);
-    }
-    Dataset::from_images(fitted, labels.numbers)
+    Dataset::from_mnist_pixels(images.numbers, labels.numbers, fit)
 }

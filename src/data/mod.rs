@@ -20,6 +20,11 @@ pub use idx::Idx;
 pub use mnist::Mnist;
 pub(crate) use resize::{FROM as MNIST_SIDE, TO as INPUT_SIDE, resize};
 
+/// A checksum in hexadecimal.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Images and labels of the training set, then of the test set, as they have been named since 1998.
 const NAMES: [[&str; 2]; 2] = [
     ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"],

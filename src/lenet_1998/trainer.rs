@@ -265,7 +265,7 @@ impl LeNet1998Trainer {
     }
 
     fn restore(config: Option<LeNet1998TrainConfig>, path: &Path) -> Result<LeNet1998Trainer> {
-        let SavedRun { run, weights, mut buffers } = Run::read(config, path)?;
+        let SavedRun { run, weights, mut buffers, .. } = Run::read(config, path)?;
         let parameters = weights.to_flat(&run.config.network.state_dict())?;
         let mut trainer = LeNet1998Trainer::start(run, &parameters)?;
         match buffers.remove(CURVATURE) {

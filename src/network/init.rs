@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 /// `torch.manual_seed(seed)`, bit for bit on an x86-64 CPU with AVX2 or AVX-512. On other CPUs PyTorch computes the logarithms
 /// and cosines of normal values (`con_sam.6`) otherwise, and the last bits differ; here they are the same everywhere.
 ///
-/// Sources: `torch.nn.Conv2d.reset_parameters`, `torch.nn.Linear.reset_parameters`; `paddle.nn.Conv2D`,
-/// `paddle.nn.Linear` and `Layer.create_parameter`.
+/// Sources: `reset_parameters` of `torch.nn.Conv2d` and `torch.nn.Linear`; `paddle.nn.Conv2D`, `paddle.nn.Linear` and
+/// `Layer.create_parameter`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Init {
     /// PyTorch's defaults: what the post's PyTorch program trains from.

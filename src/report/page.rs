@@ -19,6 +19,8 @@ use std::{
 pub(super) struct Page<'a> {
     /// One at least.
     pub epochs: &'a [Metrics],
+    /// What is said of the run: name and value.
+    pub metadata: &'a [(String, String)],
     pub loss: Curves,
     pub accuracy: Curves,
     pub confusion: Confusion<'a>,
@@ -27,7 +29,8 @@ pub(super) struct Page<'a> {
 }
 
 impl Page<'_> {
-    /// `path` is what an error speaks of. All that is put in are figures and words of this crate: none needs escaping.
+    /// `path` is what an error speaks of. Beside the metadata all that is put in are figures and words of this crate, which need
+    /// no escaping.
     pub fn html(&self, path: &Path) -> Result<String> {
         let [.., last] = self.epochs else {
             return Err(Error::invalid("epochs", "one at least", "none"));
@@ -38,6 +41,7 @@ impl Page<'_> {
             epoch = last.epoch,
             accuracy_in_title = percent(last.test_accuracy),
             tiles = self.tiles(last),
+            run = run(self.metadata),
             loss = canvas::svg(&self.loss, path)?,
             accuracy = canvas::svg(&self.accuracy, path)?,
             confusion = canvas::svg(&self.confusion, path)?,
@@ -94,6 +98,25 @@ impl Page<'_> {
         });
         figures.collect()
     }
+}
+
+/// The section of what is said of the run, where anything is.
+fn run(metadata: &[(String, String)]) -> String {
+    if metadata.is_empty() {
+        return String::new();
+    }
+    let row = |(name, value): &(String, String)| {
+        format!("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", escaped(name), escaped(value))
+    };
+    let rows: String = metadata.iter().map(row).collect();
+    format!(
+        "<section>\n<h2>The run</h2>\n<table class=\"run\"><tbody>\n{rows}</tbody></table>\n</section>\n"
+    )
+}
+
+/// As text of a page.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// A row of the table of digits for each.

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 /// | `report.html` | all of the below on one page, that needs no other file and no network |
 /// | `loss.png`, `accuracy.png` | the curves, of training and of the test set |
 /// | `confusion.png` | how many of each digit were taken for each digit |
-/// | `mistakes.png` | the test images that the network was most wrong about |
+/// | `mistakes.png` | the test images that the network misread most surely |
 /// | `filters.png` | the weights of C1 |
 /// | `metrics.csv` | the figures, a line an epoch |
 /// | `metrics.jsonl` | the same and the confusion matrix, precision, recall and F1 for each digit |
@@ -51,11 +51,24 @@ pub struct Report {
     dir: PathBuf,
     epochs: Vec<Metrics>,
     events: Events,
+    /// What is said of the run: name and value.
+    metadata: Vec<(String, String)>,
 }
 
 impl Report {
+    /// Whether a folder has a report with an epoch or more, which [`create`](Report::create) would write over.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`](crate::Error::Io) where it can't be read; [`Error::Malformed`](crate::Error::Malformed) where its
+    /// `metrics.jsonl` is not one that a report wrote.
+    pub fn is_in(dir: impl AsRef<Path>) -> Result<bool> {
+        let dir = dir.as_ref();
+        Ok(dir.is_dir() && !metrics::from_jsonl(&dir.join(JSONL))?.is_empty())
+    }
+
     /// A report on a new run, in a folder that is made where it is missing. What an earlier run reported there is written
-    /// over.
+    /// over: [`is_in`](Report::is_in) tells whether there is any.
     ///
     /// # Errors
     ///
@@ -77,12 +90,26 @@ impl Report {
         Report::start(dir.as_ref(), earlier)
     }
 
+    /// Has the page say this of the run, too: its seed, say, or the command that started it.
+    ///
+    /// ```no_run
+    /// use lenet::Report;
+    ///
+    /// let report = Report::create("runs/first")?.with_metadata("seed", "0");
+    /// # Ok::<(), lenet::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_metadata(mut self, name: impl Into<String>, value: impl Into<String>) -> Report {
+        self.metadata.push((name.into(), value.into()));
+        self
+    }
+
     /// Writes at once, so that a folder that can't be written to is found out before an epoch was trained.
     fn start(dir: &Path, epochs: Vec<Metrics>) -> Result<Report> {
         atomic_file::create_folder(dir)?;
         atomic_file::remove_leftovers(dir)?;
         let events = Events::create(dir, &epochs)?;
-        let report = Report { dir: dir.into(), epochs, events };
+        let report = Report { dir: dir.into(), epochs, events, metadata: vec![] };
         report.write_figures()?;
         Ok(report)
     }
@@ -115,6 +142,7 @@ impl Report {
 
         let page = Page {
             epochs: &self.epochs,
+            metadata: &self.metadata,
             loss: Curves::loss(&self.epochs),
             accuracy: Curves::accuracy(&self.epochs),
             confusion: Confusion(&record.test.confusion),

@@ -25,20 +25,21 @@ struct Look {
     pixel: i32,
     /// What an image takes, with its frame, its caption and the room around it.
     tile: (i32, i32),
-    /// The worst first, and the probability that each answer was given; else what the paper's figure 8 has: the order of the
-    /// set, and `4->6` for a 4 that was read as a 6.
-    by_loss: bool,
+    /// In the order of the probability that each answer was given, the highest first, and with it; else what the paper's figure
+    /// 8 has: the order of the set, and `4->6` for a 4 that was read as a 6.
+    by_probability: bool,
 }
 
 /// What a look can take in.
-const WORST: Look = Look { most: 40, columns: 8, pixel: 8, tile: (310, 420), by_loss: true };
+const WORST: Look = Look { most: 40, columns: 8, pixel: 8, tile: (310, 420), by_probability: true };
 /// All of them where they are not too many: the paper shows 82.
-const ALL: Look = Look { most: 120, columns: 12, pixel: 4, tile: (170, 218), by_loss: false };
+const ALL: Look =
+    Look { most: 120, columns: 12, pixel: 4, tile: (170, 218), by_probability: false };
 
 const MARGIN: i32 = 40;
 
 impl Sheet {
-    /// The worst of the images of `data`, dark on light.
+    /// The worst of the images of `data`, dark on light: those that the network was surest of.
     pub fn new(mistakes: &[Mistake], data: &Dataset) -> Result<Sheet> {
         Sheet::of(mistakes, data, &WORST)
     }
@@ -49,8 +50,12 @@ impl Sheet {
     }
 
     fn of(mistakes: &[Mistake], data: &Dataset, look: &'static Look) -> Result<Sheet> {
-        let mut worst = mistakes[..mistakes.len().min(look.most)].to_vec();
-        if !look.by_loss {
+        let mut worst = mistakes.to_vec();
+        if look.by_probability {
+            worst.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+        }
+        worst.truncate(look.most);
+        if !look.by_probability {
             worst.sort_by_key(|mistake| mistake.index);
         }
         let shown = worst.into_iter().map(|mistake| {
@@ -68,7 +73,9 @@ impl Picture for Sheet {
             (_, 0) => "No mistakes".into(),
             (_, 1) => "The only mistake".into(),
             (shown, total) if shown < total => format!("The worst {shown} of {total} mistakes"),
-            (_, total) if self.look.by_loss => format!("All {total} mistakes, the worst first"),
+            (_, total) if self.look.by_probability => {
+                format!("All {total} mistakes, the worst first")
+            }
             (_, total) => format!("All {total} mistakes"),
         }
     }
@@ -84,7 +91,7 @@ impl Picture for Sheet {
     }
 
     fn draw<B: DrawingBackend>(&self, canvas: &Canvas<B>) -> Drawn<B> {
-        let Look { columns, pixel, tile, by_loss, .. } = *self.look;
+        let Look { columns, pixel, tile, by_probability, .. } = *self.look;
         let side = 32 * pixel;
         for (i, (mistake, image)) in self.shown.iter().enumerate() {
             let (column, row) = (i as i32 % columns, i as i32 / columns);
@@ -98,12 +105,12 @@ impl Picture for Sheet {
             canvas.draw(&Rectangle::new(frame, GRID.stroke_width(4)))?;
             let (middle, bottom) = (left + side / 2, top + side);
             let Mistake { label, answer, probability, .. } = mistake;
-            let words = match by_loss {
+            let words = match by_probability {
                 true => format!("{label} read as {answer}"),
                 false => format!("{label}->{answer}"),
             };
             canvas.draw_text(&words, &bold(50, INK, HPos::Center), (middle, bottom + 36))?;
-            if by_loss {
+            if by_probability {
                 let sure = format!("{:.1} %", probability * 100.0);
                 canvas.draw_text(&sure, &text(46, MUTED, HPos::Center), (middle, bottom + 86))?;
             }

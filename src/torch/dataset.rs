@@ -12,7 +12,8 @@ impl Dataset {
     pub fn new(pixels: Tensor, labels: Tensor) -> Result<Dataset> {
         let [n, 32, 32] = pixels.size()[..] else {
             let got = format!("{:?}", pixels.size());
-            return Err(Error::invalid("pixels", "shape [n, 32, 32]", got));
+            let expected = "shape [n, 32, 32] (from_mnist_pixels takes 28x28)";
+            return Err(Error::invalid("pixels", expected, got));
         };
         if pixels.kind() != Kind::Uint8 {
             return Err(Error::invalid("pixels", "u8", format!("{:?}", pixels.kind())));

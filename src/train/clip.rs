@@ -1,7 +1,7 @@
 use std::ops::Range;
 
 /// Scales `gradients` down so that their norm is `max_norm` at most, and gives the norm that they had. As
-/// `torch.nn.utils.clip_grad_norm_`, of tensors that lie at `tensors`: its norm is that of the tensors' norms.
+/// PyTorch's `clip_grad_norm_`, of tensors that lie at `tensors`: its norm is that of the tensors' norms.
 ///
 /// `g = g · min(1, max_norm / (norm + 1e-6))`
 pub(super) fn clip_grad_norm(

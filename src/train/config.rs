@@ -34,7 +34,7 @@ pub struct TrainConfig {
     /// How the learning rate goes over the run.
     pub schedule: Schedule,
     /// The longest that the gradients of a step may be, taken as one vector: longer ones are scaled down, as
-    /// `torch.nn.utils.clip_grad_norm_(parameters, max_norm)` does it. `None` leaves them as they are.
+    /// PyTorch's `clip_grad_norm_(parameters, max_norm)` does it. `None` leaves them as they are.
     pub clip_norm: Option<f64>,
     /// What the initial values and the order of the images follow from: its low 32 bits, as in PyTorch.
     pub seed: u64,

@@ -1,3 +1,4 @@
+use super::device::Device;
 use serde::{Deserialize, Serialize};
 
 /// Which implementation of forward and backward a [`Trainer`](crate::Trainer) uses. They give the same numbers, but for
@@ -13,4 +14,15 @@ pub enum Engine {
     Fused,
     /// libtorch's operators and its autograd, on any device, with libtorch's threads (feature `torch`).
     Libtorch,
+}
+
+impl Engine {
+    /// The one that `Auto` stands for on a device; another is itself.
+    pub(super) fn on(self, device: Device) -> Engine {
+        match self {
+            Engine::Auto if device == Device::Cpu => Engine::Fused,
+            Engine::Auto => Engine::Libtorch,
+            engine => engine,
+        }
+    }
 }

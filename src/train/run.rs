@@ -54,6 +54,8 @@ pub(crate) struct Run<C: RunConfig> {
 /// A run as a checkpoint has it.
 pub(crate) struct SavedRun<C: RunConfig> {
     pub run: Run<C>,
+    /// The config that it was saved with, whatever it is resumed with.
+    pub saved_config: C,
     pub weights: StateDict,
     /// What the optimizer keeps, by name.
     pub buffers: BTreeMap<String, Vec<f32>>,
@@ -123,11 +125,12 @@ impl<C: RunConfig> Run<C> {
         let mut run: Run<C> =
             serde_json::from_str(&state).map_err(|error| malformed(error.to_string()))?;
         run.check().map_err(malformed)?;
+        let saved_config = run.config.clone();
         if let Some(config) = config {
             refuse(path, run.differences(&config))?;
             run.config = config;
         }
-        Ok(SavedRun { run, weights, buffers })
+        Ok(SavedRun { run, saved_config, weights, buffers })
     }
 
     /// Where `config` differs from the run's in what is not free.

@@ -13,14 +13,14 @@ pub enum Schedule {
     /// The config's learning rate throughout: the post's.
     #[default]
     Constant,
-    /// `torch.optim.lr_scheduler.StepLR`: times `gamma` after every `step_size` epochs.
+    /// PyTorch's `StepLR`: times `gamma` after every `step_size` epochs.
     StepLr {
         /// How many epochs a learning rate stays, 1 to 1,000,000.
         step_size: usize,
         /// What it is multiplied by then, 0 or more. PyTorch's default is 0.1.
         gamma: f64,
     },
-    /// `torch.optim.lr_scheduler.CosineAnnealingLR` (Loshchilov, Hutter 2017), at epoch `t`, counted from 0:
+    /// PyTorch's `CosineAnnealingLR` (Loshchilov, Hutter 2017), at epoch `t`, counted from 0:
     ///
     /// `eta_min + (lr - eta_min) (1 + cos(π t / t_max)) / 2`
     ///
@@ -31,7 +31,7 @@ pub enum Schedule {
         /// The lowest learning rate, 0 or more. PyTorch's default is 0.
         eta_min: f64,
     },
-    /// `torch.optim.lr_scheduler.OneCycleLR`. The config's learning rate is not used.
+    /// PyTorch's `OneCycleLR`. The config's learning rate is not used.
     OneCycleLr(OneCycleLr),
 }
 
@@ -89,7 +89,7 @@ impl Schedule {
     }
 }
 
-/// `torch.optim.lr_scheduler.OneCycleLR` (Smith, Topin 2018): the learning rate rises from `max_lr / div_factor` to
+/// PyTorch's `OneCycleLR` (Smith, Topin 2018): the learning rate rises from `max_lr / div_factor` to
 /// `max_lr`, then falls to `max_lr / div_factor / final_div_factor`, over `total_steps` steps of the optimizer, and the
 /// momentum goes the other way.
 ///

@@ -1,6 +1,7 @@
 use super::{
     checkpoint::{Recipe, Resumable},
     config::TrainConfig,
+    device,
     parameters::Parameters,
     run::{EpochSums, Run, RunConfig, SavedRun},
     running::{BatchOutcome, Running, Samples, Waiting},
@@ -39,6 +40,8 @@ pub struct Trainer {
     engine: Running,
     /// Batches of the epoch under way that are not in the run's sums yet: on a GPU, which is not made to wait for them.
     waiting: Waiting,
+    /// See [`changes`](Trainer::changes).
+    changes: Vec<String>,
 }
 
 impl RunConfig for TrainConfig {
@@ -128,6 +131,7 @@ impl Trainer {
             engine: Running::start(&run.config)?,
             parameters: Parameters::new(values, run.config.device)?,
             waiting: Waiting::default(),
+            changes: vec![],
             run,
         })
     }
@@ -135,7 +139,8 @@ impl Trainer {
     /// Goes once through `data`, in an order that follows from the seed and the number of epochs before. An epoch that was
     /// stopped, or saved before its end, is resumed.
     ///
-    /// In PyTorch's words the order is `torch.randperm(n, generator=torch.Generator().manual_seed(1000 * seed + epochs))`.
+    /// In PyTorch's words the order is `torch.randperm(n, generator=generator)` after
+    /// `generator.manual_seed(1000 * seed + epochs)`.
     ///
     /// # Errors
     ///
@@ -294,10 +299,12 @@ impl Trainer {
     }
 
     fn restore(config: Option<TrainConfig>, path: &Path) -> Result<Trainer> {
-        let SavedRun { run, weights, buffers } = Run::read(config, path)?;
+        let SavedRun { run, saved_config, weights, buffers } = Run::read(config, path)?;
         let steps = run.steps;
+        let changes = changes(&saved_config, &run.config);
         let mut trainer = Trainer::start(run, weights.to_flat(&network::state_dict())?)?;
         trainer.engine.restore(steps, buffers)?;
+        trainer.changes = changes;
         Ok(trainer)
     }
 
@@ -341,6 +348,12 @@ impl Trainer {
         self.run.best
     }
 
+    /// What [`resume_with`](Trainer::resume_with) changed, where it was given another device or engine than the run had: these
+    /// round in other ways, so that the run ends with other bits than it would have. Empty for other runs.
+    pub fn changes(&self) -> &[String] {
+        &self.changes
+    }
+
     /// The config it was made with.
     pub fn config(&self) -> &TrainConfig {
         &self.run.config
@@ -375,5 +388,36 @@ impl Trainer {
 
     fn non_finite_loss(&self, step: usize, loss: f32) -> Error {
         Error::NonFiniteLoss { epoch: self.epochs() + 1, step, loss }
+    }
+}
+
+/// How `now` differs from `before` in what rounds in its own way.
+fn changes(before: &TrainConfig, now: &TrainConfig) -> Vec<String> {
+    let names = |config: &TrainConfig| {
+        let engine = config.engine.on(config.device);
+        [("device", device::name(config.device)), ("engine", format!("{engine:?}").to_lowercase())]
+    };
+    let pairs = names(before).into_iter().zip(names(now)).filter(|(before, now)| before != now);
+    pairs.map(|((what, before), (_, now))| format!("{what}: {before} before, {now} now")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::changes;
+    use crate::{Engine, TrainConfig, train::Device};
+
+    #[test]
+    fn another_device_or_engine_is_a_change() {
+        let on = |device, engine| TrainConfig { device, engine, ..TrainConfig::pytorch() };
+        let auto = on(Device::Cpu, Engine::Auto);
+        assert!(changes(&auto, &on(Device::Cpu, Engine::Fused)).is_empty());
+        assert!(
+            changes(&auto, &TrainConfig { epochs: 99, threads: Some(7), ..auto.clone() })
+                .is_empty()
+        );
+        let libtorch = on(Device::Cpu, Engine::Libtorch);
+        assert_eq!(changes(&auto, &libtorch), ["engine: fused before, libtorch now"]);
+        let cuda = on(Device::Cuda(1), Engine::Auto);
+        assert_eq!(changes(&libtorch, &cuda), ["device: cpu before, cuda:1 now"]);
     }
 }

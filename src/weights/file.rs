@@ -92,6 +92,24 @@ impl StateDict {
         atomic_file::write(path, &self.to_bytes(Form::of_path(path)?, path)?)
     }
 
+    /// Whether [`write`](StateDict::write) could write to `path`: its extension stands for a form, and a file can be made in its
+    /// folder. To be asked before hours of training, and not after them.
+    ///
+    /// ```
+    /// use lenet::weights::StateDict;
+    ///
+    /// let error = StateDict::check_target("no/such/folder/lenet.pt").unwrap_err();
+    /// assert_eq!(error.to_string(), "cannot write no/such/folder/lenet.pt");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownForm`] and [`Error::Io`], as there. No file is left behind, and one that is there is unchanged.
+    pub fn check_target(path: impl AsRef<Path>) -> Result<()> {
+        Form::of_path(path.as_ref())?;
+        atomic_file::check(path.as_ref())
+    }
+
     /// The bytes of a file of this form, to be written to `path`.
     pub(crate) fn to_bytes(&self, form: Form, path: &Path) -> Result<Vec<u8>> {
         form.writer()(self).map_err(|Fault(reason)| {

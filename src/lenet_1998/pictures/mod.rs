@@ -24,7 +24,7 @@ use std::{
 ///
 /// | file | what it has | paper |
 /// |---|---|---|
-/// | `errors.png` | errors over the passes, and the 0.95 % that the paper's network makes of the test set | figure 5 |
+/// | `errors.png` | errors over the passes; with [`HeldOut::Test`] the 0.95 % that the paper's network makes of the test set | figure 5 |
 /// | `misread.png` | the images that were taken for another digit, up to 120 | figure 8 |
 /// | `codes.png` | the bitmaps that F6 is compared with | figure 3 |
 /// | `errors.csv` | the errors, a line a pass | |
@@ -58,6 +58,21 @@ fn header(held_out: HeldOut) -> String {
 }
 
 impl LeNet1998Pictures {
+    /// Whether a folder has the pictures of a run with a pass or more, which [`create`](LeNet1998Pictures::create) would write
+    /// over.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] where its `errors.csv` can't be read.
+    pub fn is_in(dir: impl AsRef<Path>) -> Result<bool> {
+        let path = dir.as_ref().join(CSV);
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(text.lines().count() > 1),
+            Err(_) if !path.exists() => Ok(false),
+            Err(error) => Err(Error::io("read", path)(error)),
+        }
+    }
+
     /// Of a new run that is judged by its errors on `held_out`, in a folder that is made where it is missing. An earlier run's
     /// are written over.
     ///

@@ -1,10 +1,11 @@
 //! Reads the digit in an image: `app digit.png`.
 
+use anyhow::{Context, Result};
 use lenet::{Classifier, image};
-use std::{env, error::Error};
+use std::env;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let path = env::args_os().nth(1).ok_or("usage: app IMAGE")?;
+fn main() -> Result<()> {
+    let path = env::args_os().nth(1).context("usage: app IMAGE")?;
     let prediction = Classifier::pretrained()?.classify(&image::open(path)?)?;
     let share = prediction.probabilities[usize::from(prediction.digit)];
     println!("{} ({:.1} %)", prediction.digit, 100.0 * share);

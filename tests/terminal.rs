@@ -1,0 +1,111 @@
+//! What the programs that train show in a terminal, however narrow, and what Ctrl-C leaves there.
+
+#![cfg(all(unix, feature = "download", feature = "report"))] // as train_mnist is
+
+#[allow(dead_code)] // what other tests run
+mod program;
+
+use program::{SMALL, example};
+use std::{
+    io::Read,
+    process::{Command, Stdio},
+};
+
+/// Runs a command in a terminal of so many columns, which Python's standard library makes, and types Ctrl-C once it has seen
+/// `until`, if it is to; prints what the terminal is sent, and ends with the command's exit code.
+const PTY: &str = r#"
+import fcntl, os, pty, struct, sys, termios
+columns, until = int(sys.argv[1]), sys.argv[2].encode()
+child, terminal = pty.fork()
+if child == 0:
+    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    os.execv(sys.argv[3], sys.argv[3:])
+seen = b""
+while True:
+    try:
+        data = os.read(terminal, 4096)
+    except OSError:
+        break
+    if not data:
+        break
+    os.write(1, data)
+    seen += data
+    if until and until in seen:
+        os.write(terminal, b"\x03")
+        until = b""
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"#;
+
+/// The terminal after a run, and the exit code. At no time does the bar take more than a line.
+fn shown(command: &Command, columns: u16, until: &str) -> (vt100::Parser, Option<i32>) {
+    let mut python = Command::new("python3");
+    python.args(["-c", PTY, &columns.to_string(), until]);
+    python.arg(command.get_program()).args(command.get_args());
+    python.env("TERM", "xterm-256color").env("OMP_NUM_THREADS", "1").stdin(Stdio::null());
+    let mut child = python.stdout(Stdio::piped()).spawn().unwrap();
+    let mut terminal = vt100::Parser::new(24, columns, 0);
+    let mut bytes = [0; 64];
+    let mut bars = 0;
+    while let Ok(count @ 1..) = child.stdout.as_mut().unwrap().read(&mut bytes) {
+        terminal.process(&bytes[..count]);
+        let rows = bar_rows(&terminal);
+        assert!(rows <= 1, "{columns} columns:\n{}", terminal.screen().contents());
+        assert!(!is_wrapped(&terminal), "{columns} columns:\n{}", terminal.screen().contents());
+        bars += rows;
+    }
+    assert!(bars > 0, "no bar in {columns} columns:\n{}", terminal.screen().contents());
+    (terminal, child.wait().unwrap().code())
+}
+
+/// How many lines show a part of a bar or its figures.
+fn bar_rows(terminal: &vt100::Parser) -> usize {
+    let columns = terminal.screen().size().1;
+    let parts = ["█", "░", " s left"];
+    let rows = terminal.screen().rows(0, columns);
+    rows.filter(|row| parts.iter().any(|part| row.contains(part))).count()
+}
+
+/// Whether a bar's line goes on in the next one.
+fn is_wrapped(terminal: &vt100::Parser) -> bool {
+    let screen = terminal.screen();
+    let titles = ["epoch 1/", "pass 1/"];
+    let mut rows = (0..).zip(screen.rows(0, screen.size().1));
+    rows.any(|(row, text)| titles.iter().any(|it| text.contains(it)) && screen.row_wrapped(row))
+}
+
+fn programs() -> [Command; 2] {
+    let (mut post, mut paper) = (example("train_mnist"), example("lenet_1998"));
+    post.args(["--device", "cpu", "--batch-size", "4"]);
+    paper.arg("--distort");
+    [post, paper].map(|mut command| {
+        command.arg("--data").arg(SMALL.path());
+        command
+    })
+}
+
+#[test]
+fn the_bar_takes_one_line_however_narrow_the_terminal_is() {
+    for columns in [200, 59, 40, 9] {
+        let [mut post, mut paper] = programs();
+        for command in [post.args(["--epochs", "1"]), paper.args(["--passes", "1"])] {
+            let (terminal, code) = shown(command, columns, "");
+            assert_eq!(code, Some(0));
+            assert_eq!(bar_rows(&terminal), 0, "{}", terminal.screen().contents());
+        }
+    }
+}
+
+/// The terminal itself shows `^C` behind the bar: neither stays.
+#[test]
+fn ctrl_c_leaves_nothing_of_the_bar() {
+    for columns in [80, 40, 20] {
+        let [mut post, mut paper] = programs();
+        for command in [post.args(["--epochs", "1000"]), paper.args(["--passes", "1000"])] {
+            let (terminal, code) = shown(command, columns, "█");
+            assert_eq!(code, Some(130));
+            let screen = terminal.screen().contents().replace('\n', "");
+            assert_eq!(bar_rows(&terminal), 0, "{screen}");
+            assert!(screen.contains("stopped in ") && !screen.contains("^C"), "{screen}");
+        }
+    }
+}

@@ -90,9 +90,9 @@ fn random(seed: u32) -> impl FnMut(u32) -> u32 {
 /// How many of the network's right answers are lost on the way is what the preparation costs.
 #[test]
 fn mnist_s_own_images_are_read_as_well_as_by_the_network() {
-    assert_eq!(right_by_the_network(1), 9_843);
-    assert_eq!(right(1, |_, image| image.into()), 9_840);
-    assert_eq!(right(1, |_, image| inverted(image).into()), 9_840);
+    assert_eq!(right_by_the_network(1), 9_862);
+    assert_eq!(right(1, |_, image| image.into()), 9_859);
+    assert_eq!(right(1, |_, image| inverted(image).into()), 9_859);
 }
 
 /// Of every fortieth.
@@ -105,7 +105,7 @@ fn so_are_they_as_pictures() {
         right(40, |i, image| inverted(on_a_sheet(i, &image)).into()),
         right(40, |i, image| photograph(i, &image).into()),
     ];
-    assert_eq!(figures, [247, 247, 245, 245, 244]);
+    assert_eq!(figures, [246, 246, 246, 246, 244]);
 }
 
 fn samples() -> Vec<(String, DynamicImage)> {

@@ -116,20 +116,21 @@ function showDigit() {
 
 const classes = Array.from({ length: 10 }, (_, digit) => {
   const [bar, mark, share] = [element("i"), element("s"), element("span", { className: "share" })];
+  const also = element("span", { className: "unseen" });
   const button = element("button", { type: "button" }, [
-    element("span", { textContent: digit }), element("span", { className: "bar" }, [bar, mark]), share,
+    element("span", { textContent: digit }), element("span", { className: "bar" }, [bar, mark]), share, also,
   ]);
   button.addEventListener("click", () => {
     towards = towards === digit ? null : digit;
     ask();
   });
   $("classes").append(element("li", {}, [button]));
-  return { button, bar, mark, share };
+  return { button, bar, mark, share, also };
 });
 
 function showClasses() {
   const off = network?.off.length > 0;
-  classes.forEach(({ button, bar, mark, share }, digit) => {
+  classes.forEach(({ button, bar, mark, share, also }, digit) => {
     const probability = answer?.probabilities[digit] ?? 0;
     const whole = answer?.whole.probabilities[digit] ?? 0;
     bar.style.transform = `scaleX(${probability})`;
@@ -138,8 +139,7 @@ function showClasses() {
     share.textContent = answer ? percent(probability) : "";
     button.classList.toggle("best", answer?.digit === digit);
     button.setAttribute("aria-pressed", answer?.towards === digit);
-    const also = off ? `, with all maps on ${percent(whole)}` : "";
-    button.setAttribute("aria-label", `${digit}: ${answer ? percent(probability) + also : "no answer yet"}`);
+    also.textContent = off && answer ? `, with all maps on ${percent(whole)}` : "";
   });
 }
 
@@ -480,12 +480,13 @@ function showSamples(misread) {
 function thumbnail(sample) {
   const { index, label, readAs } = sample;
   const wrong = label !== readAs;
+  const caption = wrong ? `${label} → ${readAs}` : `${label}`;
   const button = element("button", {
     type: "button",
     tabIndex: -1,
     className: wrong ? "wrong" : "",
-    label: `Test digit ${index}, a ${label}` + (wrong ? `, read as ${readAs}` : ""),
-  }, [canvas(28, 28), element("small", { textContent: wrong ? `${label} → ${readAs}` : label })]);
+    label: `${caption}, test digit ${index}` + (wrong ? `, a ${label} that is read as ${readAs}` : ""),
+  }, [canvas(28, 28), element("small", { textContent: caption })]);
   button.sample = sample;
   button.setAttribute("aria-current", current?.sample === sample);
   paint(button.firstElementChild, sample.pixels, colours.inked);

@@ -82,8 +82,8 @@ export class Paper {
     const bytes = Array.from(text, (character) => character.charCodeAt(0));
     const strokes = [];
     while (bytes.length) {
-      const stroke = bytes.splice(0, 1 + 2 * bytes[0]).slice(1);
-      if (!stroke.length || stroke.length % 2) return false;
+      const [points, ...stroke] = bytes.splice(0, 1 + 2 * bytes[0]);
+      if (!points || stroke.length !== 2 * points) return false;
       strokes.push(stroke);
     }
     if (!strokes.length) return false;

@@ -6,7 +6,7 @@ const SIDE = 256; // of the paper, in its own units: a coordinate is a byte of a
 const SHEET = 128; // pixels across of what the network is given: it needs 20 of them for the digit
 const PEN = 20; // two pixels of 28, as in MNIST
 const STEP = 9; // of the keyboard's pen
-const NEAR = 2; // points that are no farther apart add nothing
+const NEAR = 3; // points that are no farther apart add nothing
 const LONGEST = 255; // points of a stroke: a byte of a link
 
 export class Paper {

@@ -84,7 +84,7 @@ impl<V: Vector> Activations<V> {
         V::vectorize(dense::Output { weight, bias, input: f6, output });
     }
 
-    /// From the gradient of the logits to those of the layers before, adding the gradients of the shared weights, C1 to S4, to
+    /// From the gradient of the logits to those of the layers before. The gradients of the shared weights, C1 to S4, overwrite
     /// `shared`, each lane by itself.
     pub fn backward(&mut self, parameters: &[f32], shared: &mut [V]) {
         let Self { images, c1, s2, c3, s4, c5, f6, output, .. } = self;

@@ -1,5 +1,4 @@
 use super::{
-    instruction_set::InstructionSet,
     pool::Pool,
     vector::{Kernel, Vector},
 };
@@ -56,9 +55,10 @@ impl Adam {
                 (self, parameters, gradients, first, second)
             })
             .collect();
+        let instructions = pool.instructions();
         pool.each(&mut parts, |(adam, parameters, gradients, first, second)| {
             let adam = *adam;
-            InstructionSet::best().run(Moved { adam, parameters, gradients, first, second });
+            instructions.run(Moved { adam, parameters, gradients, first, second });
         });
     }
 }

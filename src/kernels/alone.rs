@@ -71,7 +71,7 @@ fn kernels_of<V: Vector>() -> Vec<Alone> {
         V::vectorize(C5Backward { weight: &w5, output_gradient, input_gradient });
     }));
     let panel = vectors(V::LANES * row_length::<V>(S4));
-    let (output_gradient, mut weight_gradient) = (vectors(C5), numbers(C5 * S4));
+    let (output_gradient, mut weight_gradient) = (numbers(C5 * V::LANES), numbers(C5 * S4));
     all.push(Alone::new("C5 gradient", multiply_adds(c5), move || {
         let operands = [Operands { panel: &panel, output_gradient: &output_gradient }];
         let weight_gradient = &mut weight_gradient;

@@ -1,9 +1,9 @@
 use super::vector::{Kernel, Vector};
 
-/// The gradient of a convolution's weight: `dw[o, i] += dz[o] ⋆ x[i]`, where `dz` is the gradient of what comes out of it,
+/// The gradient of a convolution's weight: `dw[o, i] = dz[o] ⋆ x[i]`, where `dz` is the gradient of what comes out of it,
 /// before the tanh. Shapes as in [`Convolution`](super::convolution::Convolution).
 ///
-/// The sums stay vectors, each lane over its own images: they are added up across the lanes at the end of the batch. A tile
+/// The sums stay vectors, a lane for each image: `units` adds them up. A tile
 /// of two maps × the five weights of a kernel's row goes over all pixels in registers.
 #[derive(Debug)]
 pub(crate) struct Correlation<
@@ -18,7 +18,7 @@ pub(crate) struct Correlation<
     pub input: &'a [V],
     /// `[OUT, SIDE, PAD + SIDE + PAD]`
     pub output_gradient: &'a [V],
-    /// `[OUT, IN, 5, 5]`: it is added to.
+    /// `[OUT, IN, 5, 5]`: it is overwritten.
     pub weight_gradient: &'a mut [V],
 }
 
@@ -67,8 +67,7 @@ impl<V: Vector, const IN: usize, const OUT: usize, const SIDE: usize, const PAD:
                         for (high, sums) in sums.iter().enumerate() {
                             let tap = ((o + high) * IN + i) * 25 + ky * 5;
                             for (kx, &sum) in sums.iter().enumerate() {
-                                let gradient = weight_gradient.get_unchecked_mut(tap + kx);
-                                *gradient = *gradient + sum;
+                                *weight_gradient.get_unchecked_mut(tap + kx) = sum;
                             }
                         }
                     }

@@ -21,10 +21,11 @@ pub(crate) fn cross_entropy(logits: &mut [f32; CLASSES], label: u8) -> Sample {
         }
     }
     let (greatest, own) = (logits[answer], logits[label]);
-    let powers = logits.map(|logit| (logit - greatest).exp());
+    // libm's, since the system's are not the same everywhere.
+    let powers = logits.map(|logit| libm::expf(logit - greatest));
     let sum: f32 = powers.iter().sum();
     *logits = powers.map(|power| power / sum);
     let probability = logits[answer];
     logits[label] -= 1.0;
-    Sample { loss: sum.ln() - (own - greatest), answer: answer as u8, probability }
+    Sample { loss: libm::logf(sum) - (own - greatest), answer: answer as u8, probability }
 }

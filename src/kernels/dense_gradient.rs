@@ -10,7 +10,7 @@ use super::{
 /// rows × [`BLOCK`] vectors are summed in registers.
 #[derive(Debug)]
 pub(crate) struct DenseGradient<'a, V, const IN: usize, const OUT: usize> {
-    /// What each thread has of the batch.
+    /// What each thread has of the batch, in the order of the images.
     pub operands: &'a [Operands<'a, V>],
     /// Which output the first row is of.
     pub first: usize,
@@ -18,13 +18,13 @@ pub(crate) struct DenseGradient<'a, V, const IN: usize, const OUT: usize> {
     pub weight_gradient: &'a mut [f32],
 }
 
-/// What went into a dense layer, and the gradient of what came out, of some groups of images.
+/// What went into a dense layer, and the gradient of what came out, of some images.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Operands<'a, V> {
-    /// `[groups, LANES, row_length]`: `x`, as [`Transpose`](super::panel::Transpose) makes it.
+    /// `[images, row_length]`: `x`.
     pub panel: &'a [V],
-    /// `[groups, OUT]`: `dz`.
-    pub output_gradient: &'a [V],
+    /// `[images, OUT]`: `dz`.
+    pub output_gradient: &'a [f32],
 }
 
 /// C5's.
@@ -59,25 +59,21 @@ impl<V: Vector, const IN: usize, const OUT: usize> DenseGradient<'_, V, IN, OUT>
         for block in (0..length).step_by(BLOCK) {
             let mut sums = [[V::splat(0.0); BLOCK]; ROWS];
             for &Operands { panel, output_gradient } in self.operands {
-                let dz = V::floats(output_gradient);
-                let groups = output_gradient.len() / OUT;
-                assert_eq!(panel.len(), groups * V::LANES * length);
-                for group in 0..groups {
-                    for lane in 0..V::LANES {
-                        let start = (group * V::LANES + lane) * length + block;
-                        let place = (group * OUT + first) * V::LANES + lane;
-                        // SAFETY: the panel has a row of `length` for each image, and blocks divide it. `dz` has OUT vectors
-                        // for each group, and first + ROWS <= OUT. So every place is within the lengths that were asserted.
-                        unsafe {
-                            let mut inputs = [V::splat(0.0); BLOCK];
-                            for (i, input) in inputs.iter_mut().enumerate() {
-                                *input = *panel.get_unchecked(start + i);
-                            }
-                            for (high, sums) in sums.iter_mut().enumerate() {
-                                let dz = V::splat(*dz.get_unchecked(place + high * V::LANES));
-                                for (sum, input) in sums.iter_mut().zip(inputs) {
-                                    *sum = input.mul_add(dz, *sum);
-                                }
+                let images = output_gradient.len() / OUT;
+                assert_eq!(panel.len(), images * length);
+                for image in 0..images {
+                    let (start, place) = (image * length + block, image * OUT + first);
+                    // SAFETY: the panel has a row of `length` for each image, and blocks divide it. `dz` has a row of OUT, and
+                    // first + ROWS <= OUT. So every place is within the lengths that were asserted.
+                    unsafe {
+                        let mut inputs = [V::splat(0.0); BLOCK];
+                        for (i, input) in inputs.iter_mut().enumerate() {
+                            *input = *panel.get_unchecked(start + i);
+                        }
+                        for (high, sums) in sums.iter_mut().enumerate() {
+                            let dz = V::splat(*output_gradient.get_unchecked(place + high));
+                            for (sum, input) in sums.iter_mut().zip(inputs) {
+                                *sum = input.mul_add(dz, *sum);
                             }
                         }
                     }

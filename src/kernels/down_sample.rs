@@ -75,9 +75,9 @@ impl<V: Vector, const MAPS: usize, const SIDE: usize, const PAD: usize> Kernel<V
 /// went in, the tanh of the convolution before:
 ///
 /// ```text
-/// dz = dh (1 - h²)                  dw[c] += Σ dz · average     db[c] += Σ dz
+/// dz = dh (1 - h²)                  dw[c] = Σ dz · average      db[c] = Σ dz
 /// dx = w[c] dz / 4                  in each of the window's four places
-/// x  = dx (1 - x²)                  d(convolution's bias)[c] += Σ of these
+/// x  = dx (1 - x²)                  d(convolution's bias)[c] = Σ of these
 /// ```
 #[derive(Debug)]
 pub(crate) struct DownSampleBackward<'a, V, const MAPS: usize, const SIDE: usize, const PAD: usize>
@@ -90,11 +90,11 @@ pub(crate) struct DownSampleBackward<'a, V, const MAPS: usize, const SIDE: usize
     pub output: &'a [V],
     /// `[MAPS, SIDE, SIDE]`
     pub output_gradient: &'a [V],
-    /// `[MAPS]`: it is added to.
+    /// `[MAPS]`: it is overwritten.
     pub weight_gradient: &'a mut [V],
-    /// `[MAPS]`: it is added to.
+    /// `[MAPS]`: it is overwritten.
     pub bias_gradient: &'a mut [V],
-    /// `[MAPS]`, of the convolution's bias: it is added to.
+    /// `[MAPS]`, of the convolution's bias: it is overwritten.
     pub convolution_bias_gradient: &'a mut [V],
 }
 
@@ -146,13 +146,9 @@ impl<V: Vector, const MAPS: usize, const SIDE: usize, const PAD: usize> Kernel<V
                 }
             }
             let [a, b, c, d] = convolution_bias;
-            for (gradient, sum) in [
-                (&mut self.weight_gradient[map], weight),
-                (&mut self.bias_gradient[map], bias),
-                (&mut self.convolution_bias_gradient[map], (a + b) + (c + d)),
-            ] {
-                *gradient = *gradient + sum;
-            }
+            self.weight_gradient[map] = weight;
+            self.bias_gradient[map] = bias;
+            self.convolution_bias_gradient[map] = (a + b) + (c + d);
         }
     }
 }

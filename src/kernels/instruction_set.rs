@@ -4,17 +4,20 @@ use super::{
     portable::Portable,
     vector::{Kernel, Vector},
 };
+use serde::{Deserialize, Serialize};
 
-/// What the kernels are compiled for. They exist for each of these; this file chooses the one that runs, at run time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What the kernels are compiled for. They exist for each of these; this file chooses the one that runs, at run time. All give
+/// the same bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum InstructionSet {
-    /// AVX-512 (F, VL, DQ and BW): sixteen images at once.
-    #[cfg(target_arch = "x86_64")]
+    /// AVX-512 (F, VL, DQ and BW), of x86-64: sixteen images at once.
     Avx512,
-    /// AVX2 and FMA: eight images at once.
-    #[cfg(target_arch = "x86_64")]
+    /// AVX2 and FMA, of x86-64: eight images at once.
     Avx2,
-    /// What every CPU of the architecture has, by the compiler's own vectorising: eight images at once.
+    /// What every CPU of the architecture has, by the compiler's own vectorising: eight images at once. On aarch64 that is NEON.
+    /// On x86-64 it has no instruction for a multiplication and an addition, so that it takes about ten times as long.
     Portable,
 }
 
@@ -32,7 +35,7 @@ macro_rules! with_vector {
                 type $vector = $crate::kernels::avx2::Avx2;
                 $body
             }
-            $crate::kernels::InstructionSet::Portable => {
+            _ => {
                 type $vector = $crate::kernels::portable::Portable;
                 $body
             }
@@ -52,6 +55,12 @@ impl InstructionSet {
     ];
 
     /// Those that this CPU has, the fastest first.
+    ///
+    /// ```
+    /// use lenet::train::InstructionSet;
+    ///
+    /// assert!(InstructionSet::available().any(|set| set == InstructionSet::Portable));
+    /// ```
     pub fn available() -> impl Iterator<Item = InstructionSet> {
         InstructionSet::ALL.iter().copied().filter(|&set| with_vector!(set, V => V::available()))
     }
@@ -61,21 +70,9 @@ impl InstructionSet {
         InstructionSet::available().next().unwrap_or(InstructionSet::Portable)
     }
 
-    /// The fastest that this CPU has with so many lanes; [`Portable`](InstructionSet::Portable) where there is none.
-    pub(super) fn best_of_lanes(lanes: usize) -> InstructionSet {
-        let mut sets = InstructionSet::available();
-        sets.find(|set| set.lanes() == lanes).unwrap_or(InstructionSet::Portable)
-    }
-
     /// How many numbers it computes with at once.
-    pub fn lanes(self) -> usize {
+    pub(super) fn lanes(self) -> usize {
         with_vector!(self, V => V::LANES)
-    }
-
-    /// Whether a multiplication and an addition are one instruction, which rounds once.
-    #[cfg(test)]
-    pub(crate) fn is_fused(self) -> bool {
-        with_vector!(self, V => V::FUSED)
     }
 
     /// Runs a kernel.
@@ -112,7 +109,7 @@ pub(crate) trait Work {
     type Output;
 
     /// Computes it. Must be `#[inline(always)]`, as all that it calls: what is not inlined is compiled for any CPU. `FMA` says
-    /// whether a multiplication and an addition are one instruction.
+    /// whether `f32::mul_add` is an instruction.
     fn run<const FMA: bool>(self) -> Self::Output;
 }
 

@@ -17,6 +17,10 @@ pub(super) const F6: usize = Layer::F6.units();
 /// convolution reads over the edges.
 pub(super) const C3_PADDED: usize = Layer::C3.maps() * Layer::C3.side * (Layer::C3.side + 2);
 
+/// Images whose gradients are summed by themselves, by halves, before they are added to those of the images before: as many as
+/// the narrowest vectors have lanes. So no sum depends on how wide the vectors are, or which thread has which images.
+pub(super) const UNIT: usize = 8;
+
 /// How many of the parameters, the first ones, belong to layers whose weights are shared between positions: C1, S2, C3, S4.
 pub(super) const SHARED: usize = Layer::S4.bias().end;
 

@@ -8,14 +8,15 @@ pub(super) const fn row_length<V: Vector>(inputs: usize) -> usize {
     inputs.div_ceil(V::LANES).next_multiple_of(BLOCK)
 }
 
-/// Turns what goes into a dense layer, a vector over images for each input, into a panel: a row of inputs for each image. The
-/// zeros that fill up the rows are left alone.
+/// Turns vectors over images, one for each number, into a row of numbers for each image. What follows them in a row is left alone.
 #[derive(Debug)]
 pub(crate) struct Transpose<'a, V> {
-    /// `[inputs]`
-    pub input: &'a [V],
-    /// `[LANES, row_length]`
-    pub panel: &'a mut [V],
+    /// `[numbers]`
+    pub vectors: &'a [V],
+    /// `[images, row]`
+    pub rows: &'a mut [f32],
+    /// How long a row is.
+    pub row: usize,
 }
 
 impl<V: Vector> Kernel<V> for Transpose<'_, V> {
@@ -23,11 +24,9 @@ impl<V: Vector> Kernel<V> for Transpose<'_, V> {
 
     #[inline(always)]
     fn run(self) {
-        let inputs = self.input.len();
-        let input = V::floats(self.input);
-        for (lane, row) in self.panel.chunks_exact_mut(row_length::<V>(inputs)).enumerate() {
-            let row = V::floats_mut(row);
-            let column = input[lane..].iter().step_by(V::LANES);
+        let vectors = V::floats(self.vectors);
+        for (lane, row) in self.rows.chunks_exact_mut(self.row).enumerate() {
+            let column = vectors[lane..].iter().step_by(V::LANES);
             for (number, &value) in row.iter_mut().zip(column) {
                 *number = value;
             }

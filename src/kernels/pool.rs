@@ -1,4 +1,4 @@
-use super::barrier::Barrier;
+use super::{barrier::Barrier, instruction_set::InstructionSet};
 use std::{
     cell::UnsafeCell,
     fmt,
@@ -14,6 +14,7 @@ use std::{
 pub struct Pool {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
+    instructions: InstructionSet,
 }
 
 struct Shared {
@@ -35,9 +36,14 @@ unsafe impl Sync for Shared {}
 unsafe impl Send for Shared {}
 
 impl Pool {
-    /// A pool in which `threads` threads work, 1 at least: the caller's own is one of them. Where the system gives fewer, there
-    /// are fewer.
+    /// A pool in which `threads` threads work, 1 at least, with the best instructions that the CPU has: the caller's own is one
+    /// of them. Where the system gives fewer, there are fewer.
     pub fn new(threads: usize) -> Pool {
+        Pool::with(InstructionSet::best(), threads)
+    }
+
+    /// A pool that works with these instructions.
+    pub(super) fn with(instructions: InstructionSet, threads: usize) -> Pool {
         let threads = threads.max(1);
         let mut shared = Arc::new(Shared::new(threads));
         let start = |shared: &Arc<Shared>, thread| {
@@ -50,14 +56,19 @@ impl Pool {
         if workers.len() + 1 < threads {
             // Those that were started wait for one that never comes. They are left to sleep.
             shared = Arc::new(Shared::new(1));
-            return Pool { shared, workers: vec![] };
+            return Pool { shared, workers: vec![], instructions };
         }
-        Pool { shared, workers }
+        Pool { shared, workers, instructions }
     }
 
     /// How many threads work.
     pub fn threads(&self) -> usize {
         self.shared.threads
+    }
+
+    /// What they work with.
+    pub(super) fn instructions(&self) -> InstructionSet {
+        self.instructions
     }
 
     /// How long a part for each thread is, of `length` numbers: a multiple of what any vector has, but for the last.

@@ -1,4 +1,7 @@
-use super::vector::{Kernel, Vector};
+use super::{
+    multiply_add::multiply_add,
+    vector::{Kernel, Vector},
+};
 use std::{
     array::from_fn,
     ops::{Add, Div, Mul, Sub},
@@ -27,7 +30,7 @@ operators!(Add add, Sub sub, Mul mul, Div div);
 // SAFETY: it is eight floats; 32 bytes are a multiple of its alignment, so there is no padding.
 unsafe impl Vector for Portable {
     const LANES: usize = 8;
-    const FUSED: bool = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
+    const FUSED: bool = super::multiply_add::IS_INSTRUCTION;
 
     fn available() -> bool {
         true
@@ -43,14 +46,9 @@ unsafe impl Vector for Portable {
         Portable([value; 8])
     }
 
-    /// Rounded twice where the compiler may not take FMA for granted: there `f32::mul_add` is a slow call.
     #[inline(always)]
     fn mul_add(self, factor: Self, term: Self) -> Self {
-        if Self::FUSED {
-            Portable(from_fn(|lane| self.0[lane].mul_add(factor.0[lane], term.0[lane])))
-        } else {
-            self * factor + term
-        }
+        Portable(multiply_add(self.0, factor.0, term.0))
     }
 
     #[inline(always)]

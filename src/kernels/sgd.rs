@@ -1,5 +1,4 @@
 use super::{
-    instruction_set::InstructionSet,
     pool::Pool,
     vector::{Kernel, Vector},
 };
@@ -51,8 +50,9 @@ impl Sgd {
         let buffers = buffer.chunks_mut(length).chain(std::iter::repeat_with(Default::default));
         let mut parts: Vec<_> =
             parameters.chunks_mut(length).zip(gradients.chunks(length)).zip(buffers).collect();
+        let instructions = pool.instructions();
         pool.each(&mut parts, |((parameters, gradients), buffer)| {
-            InstructionSet::best().run(Moved { sgd: self, parameters, gradients, buffer });
+            instructions.run(Moved { sgd: self, parameters, gradients, buffer });
         });
     }
 }

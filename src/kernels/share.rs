@@ -1,5 +1,5 @@
 use super::{
-    dense_gradient::{C5Gradient, F6Gradient, Operands, OutputGradient},
+    dense_gradient::{C5Gradient, F6Gradient, OutputGradient},
     layout::SHARED,
     vector::Vector,
     worker::Worker,
@@ -20,10 +20,9 @@ pub(super) struct Share<'a> {
 impl Share<'_> {
     /// Fills it.
     pub fn fill<V: Vector>(&mut self, workers: &[Worker<V>]) {
-        let shared = self.part(0..SHARED).1;
-        for (at, gradient) in shared.iter_mut().enumerate() {
-            *gradient = workers.iter().map(|worker| worker.shared()[at]).sum();
-        }
+        let (start, shared) = self.part(0..SHARED);
+        let units = workers.iter().flat_map(|worker| worker.shared().chunks_exact(SHARED));
+        sum_in_order(units.map(|unit| &unit[start..]), shared);
         let operands = |layer: usize| workers.iter().map(move |worker| worker.operands()[layer]);
         let [c5, f6, output] = [0, 1, 2].map(|layer| operands(layer).collect::<Vec<_>>());
 
@@ -49,9 +48,8 @@ impl Share<'_> {
         for (layer, operands) in [(Layer::C5, c5), (Layer::F6, f6), (Layer::OUTPUT, output)] {
             let outputs = layer.bias().len();
             let (start, bias_gradient) = self.part(layer.bias());
-            for (at, gradient) in bias_gradient.iter_mut().enumerate() {
-                *gradient = bias_sum(&operands, outputs, start + at);
-            }
+            let images = operands.iter().flat_map(|of| of.output_gradient.chunks_exact(outputs));
+            sum_in_order(images.map(|image| &image[start..]), bias_gradient);
         }
     }
 
@@ -68,8 +66,12 @@ impl Share<'_> {
     }
 }
 
-/// The gradient of one of a dense layer's biases: the sum of its output's over all images.
-fn bias_sum<V: Vector>(operands: &[Operands<V>], outputs: usize, output: usize) -> f32 {
-    let groups = operands.iter().flat_map(|of| of.output_gradient.chunks_exact(outputs));
-    groups.map(|group| group[output].sum()).sum()
+/// The sum of all `parts`, number by number, in their order.
+fn sum_in_order<'a>(parts: impl Iterator<Item = &'a [f32]>, sums: &mut [f32]) {
+    sums.fill(0.0);
+    for part in parts {
+        for (sum, number) in sums.iter_mut().zip(part) {
+            *sum += number;
+        }
+    }
 }

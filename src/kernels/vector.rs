@@ -26,7 +26,7 @@ pub(crate) unsafe trait Vector:
     /// How many numbers it has.
     const LANES: usize;
 
-    /// Whether [`mul_add`](Vector::mul_add) is one instruction, which rounds once.
+    /// Whether [`mul_add`](Vector::mul_add) is an instruction.
     const FUSED: bool;
 
     /// Whether this CPU can compute with it.
@@ -38,7 +38,7 @@ pub(crate) unsafe trait Vector:
     /// One number in every lane.
     fn splat(value: f32) -> Self;
 
-    /// `self · factor + term`, rounded once where it is [`FUSED`](Vector::FUSED).
+    /// `self · factor + term`, rounded once.
     fn mul_add(self, factor: Self, term: Self) -> Self;
 
     /// The square root.
@@ -115,22 +115,6 @@ pub(crate) unsafe trait Vector:
         let length = vectors.len() * Self::LANES;
         // SAFETY: vectors are `LANES` floats each, and at least as strictly aligned.
         unsafe { slice::from_raw_parts_mut(vectors.as_mut_ptr().cast(), length) }
-    }
-
-    /// The sum of the lanes, always in the same order: by halves.
-    #[inline(always)]
-    fn sum(self) -> f32 {
-        let mut lanes = [0.0; 16];
-        let lanes = &mut lanes[..Self::LANES];
-        lanes.copy_from_slice(Self::floats(slice::from_ref(&self)));
-        let mut half = Self::LANES / 2;
-        while half > 0 {
-            for lane in 0..half {
-                lanes[lane] += lanes[lane + half];
-            }
-            half /= 2;
-        }
-        lanes[0]
     }
 }
 

@@ -4,8 +4,9 @@ use super::{
     cross_entropy::{Sample, cross_entropy},
     dense_gradient::Operands,
     images::Images,
-    layout::{self, CLASSES, SHARED},
+    layout::{CLASSES, SHARED, UNIT},
     panel::{Transpose, row_length},
+    units::UnitSums,
     vector::Vector,
 };
 use std::ops::Range;
@@ -18,9 +19,9 @@ pub(super) struct Worker<V> {
     c5: Tape<V>,
     f6: Tape<V>,
     output: Tape<V>,
-    /// The gradients of C1 to S4, each lane by itself.
+    /// The gradients of C1 to S4 of a group, each lane by itself.
     shared_lanes: Vec<V>,
-    /// The same, added up.
+    /// `[units, SHARED]`: the same of all groups, added up by units.
     shared: Vec<f32>,
     /// One for each image.
     samples: Vec<Sample>,
@@ -28,19 +29,18 @@ pub(super) struct Worker<V> {
     correct: usize,
 }
 
-/// What went into a dense layer and the gradient of what came out, group by group.
+/// What went into a dense layer and the gradient of what came out, image by image.
 #[derive(Debug)]
 struct Tape<V> {
-    inputs: usize,
-    /// `[groups, LANES, row_length]`
+    /// `[images, row_length]`
     panel: Vec<V>,
-    /// `[groups, outputs]`
-    output_gradient: Vec<V>,
+    /// `[images, outputs]`
+    output_gradient: Vec<f32>,
 }
 
 impl<V: Vector> Tape<V> {
-    fn new(inputs: usize) -> Tape<V> {
-        Tape { inputs, panel: vec![], output_gradient: vec![] }
+    fn new() -> Tape<V> {
+        Tape { panel: vec![], output_gradient: vec![] }
     }
 
     fn clear(&mut self) {
@@ -48,11 +48,17 @@ impl<V: Vector> Tape<V> {
         self.output_gradient.clear();
     }
 
-    fn push(&mut self, input: &[V], output_gradient: &[V]) {
-        let start = self.panel.len();
-        self.panel.resize(start + V::LANES * row_length::<V>(self.inputs), V::splat(0.0));
-        V::vectorize(Transpose { input, panel: &mut self.panel[start..] });
-        self.output_gradient.extend_from_slice(output_gradient);
+    /// Takes a group's, of its first `images` lanes.
+    fn push(&mut self, images: usize, input: &[V], output_gradient: &[V]) {
+        let (start, row) = (self.panel.len(), row_length::<V>(input.len()));
+        self.panel.resize(start + images * row, V::splat(0.0));
+        let rows = V::floats_mut(&mut self.panel[start..]);
+        V::vectorize(Transpose { vectors: input, rows, row: row * V::LANES });
+
+        let (start, row) = (self.output_gradient.len(), output_gradient.len());
+        self.output_gradient.resize(start + images * row, 0.0);
+        let rows = &mut self.output_gradient[start..];
+        V::vectorize(Transpose { vectors: output_gradient, rows, row });
     }
 
     fn operands(&self) -> Operands<'_, V> {
@@ -64,11 +70,11 @@ impl<V: Vector> Worker<V> {
     pub fn new() -> Worker<V> {
         Worker {
             activations: Activations::new(),
-            c5: Tape::new(layout::S4),
-            f6: Tape::new(layout::C5),
-            output: Tape::new(layout::F6),
+            c5: Tape::new(),
+            f6: Tape::new(),
+            output: Tape::new(),
             shared_lanes: vec![V::splat(0.0); SHARED],
-            shared: vec![0.0; SHARED],
+            shared: vec![],
             samples: vec![],
             correct: 0,
         }
@@ -81,19 +87,21 @@ impl<V: Vector> Worker<V> {
         for tape in [&mut self.c5, &mut self.f6, &mut self.output] {
             tape.clear();
         }
-        self.shared_lanes.fill(V::splat(0.0));
+        self.shared.clear();
         for group in groups {
+            let images = V::LANES.min(batch.size() - group * V::LANES);
             self.activations.forward(parameters, batch.images(), group);
             self.loss(batch, group);
             self.activations.backward(parameters, &mut self.shared_lanes);
             let Activations { s4, c5, f6, output, c5_gradient, f6_gradient, .. } =
                 &self.activations;
-            self.c5.push(s4, c5_gradient);
-            self.f6.push(c5, f6_gradient);
-            self.output.push(f6, output);
-        }
-        for (sum, lanes) in self.shared.iter_mut().zip(&self.shared_lanes) {
-            *sum = lanes.sum();
+            self.c5.push(images, s4, c5_gradient);
+            self.f6.push(images, c5, f6_gradient);
+            self.output.push(images, f6, output);
+            let start = self.shared.len();
+            self.shared.resize(start + images.div_ceil(UNIT) * SHARED, 0.0);
+            let sums = &mut self.shared[start..];
+            V::vectorize(UnitSums { lanes: &self.shared_lanes, sums });
         }
     }
 
@@ -148,7 +156,7 @@ impl<V: Vector> Worker<V> {
         self.correct
     }
 
-    /// The gradients of C1 to S4, of this thread's images.
+    /// `[units, SHARED]`: the gradients of C1 to S4, of this thread's images.
     pub fn shared(&self) -> &[f32] {
         &self.shared
     }

@@ -5,7 +5,7 @@ use super::{
     require,
     schedule::Schedule,
 };
-use crate::{Result, network::Init};
+use crate::{Result, kernels::InstructionSet, network::Init};
 use serde::{Deserialize, Serialize};
 
 /// How to train. [`pytorch`](TrainConfig::pytorch) and [`paddle`](TrainConfig::paddle) are the post's two recipes:
@@ -46,8 +46,10 @@ pub struct TrainConfig {
     /// What computes loss and gradients.
     pub engine: Engine,
     /// Threads of the engine `Fused`. `None` takes as many as libtorch has: one for each core, or as many as `OMP_NUM_THREADS`
-    /// says. The weights depend on it, by rounding.
+    /// says. The weights do not depend on it.
     pub threads: Option<usize>,
+    /// What the engine `Fused` computes with. `None` takes the fastest that the CPU has. The weights do not depend on it.
+    pub instructions: Option<InstructionSet>,
 }
 
 impl TrainConfig {
@@ -66,6 +68,7 @@ impl TrainConfig {
             device: device::default(),
             engine: Engine::Auto,
             threads: None,
+            instructions: None,
         }
     }
 
@@ -84,6 +87,10 @@ impl TrainConfig {
         self.clip_norm.map_or(Ok(()), |max_norm| positive("clip_norm", max_norm))?;
         self.threads.map_or(Ok(()), |n| {
             require("threads", "1 to 65,535", n, (1..=MOST_THREADS).contains(&n))
+        })?;
+        self.instructions.map_or(Ok(()), |set| {
+            let there = InstructionSet::available().any(|other| other == set);
+            require("instructions", "what this CPU has", format!("{set:?}"), there)
         })?;
         self.optimizer.check()?;
         self.schedule.check()?;

@@ -18,6 +18,7 @@ mod stats;
 mod trained_set;
 mod trainer;
 
+pub use crate::kernels::InstructionSet;
 pub use best::Best;
 pub use checkpoint::{Checkpoints, Recipe, Resumable, Resumed};
 pub use config::TrainConfig;

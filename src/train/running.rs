@@ -111,7 +111,11 @@ impl Running {
     pub fn start(config: &TrainConfig) -> Result<Running> {
         let compute = match (config.engine, config.device) {
             (Engine::Auto | Engine::Fused, Device::Cpu) => {
-                Compute::Fused(RefCell::new(Network::new(config.threads.unwrap_or_else(threads))))
+                let threads = config.threads.unwrap_or_else(threads);
+                Compute::Fused(RefCell::new(match config.instructions {
+                    None => Network::new(threads),
+                    Some(instructions) => Network::with(instructions, threads),
+                }))
             }
             (Engine::Fused, device) => {
                 let expected = "auto or libtorch on a device other than a CPU";

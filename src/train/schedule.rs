@@ -73,7 +73,7 @@ impl Schedule {
                 (0..epochs / step_size).fold(base, |lr, _| lr * gamma)
             }
             Schedule::CosineAnnealingLr { t_max, eta_min } => {
-                let cos = |t: usize| (PI * t as f64 / t_max as f64).cos();
+                let cos = |t: usize| libm::cos(PI * t as f64 / t_max as f64);
                 (1..=epochs).fold(base, |lr, t| {
                     if t % (2 * t_max) == (t_max + 1) % (2 * t_max) {
                         // From the lowest point, where the ratio below would be 0 / 0.
@@ -200,7 +200,7 @@ impl OneCycleLr {
         let ((start, from), (end, to)) = (corners[passed], corners[passed + 1]);
         let pct = (step - start) / (end - start);
         let anneal = |from: f64, to: f64| match self.anneal_strategy {
-            AnnealStrategy::Cos => to + (from - to) / 2.0 * ((PI * pct).cos() + 1.0),
+            AnnealStrategy::Cos => to + (from - to) / 2.0 * (libm::cos(PI * pct) + 1.0),
             AnnealStrategy::Linear => (to - from) * pct + from,
         };
         Ok(Rates {

@@ -43,7 +43,8 @@ pub struct Trainer {
 
 impl RunConfig for TrainConfig {
     const NETWORK: &'static str = "LeNet";
-    const FREE: &'static [&'static str] = &["epochs", "device", "engine", "threads"];
+    const FREE: &'static [&'static str] =
+        &["epochs", "device", "engine", "threads", "instructions"];
 
     type Epoch = Sums;
 }

@@ -1,10 +1,11 @@
 //! The arithmetic of a step that is taken with one instruction where the CPU has it.
 
-/// `a b + c`.
+use crate::kernels;
+
+/// `a b + c`, rounded once.
 #[inline(always)]
 pub(super) fn multiply_add<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
-    // Without the instruction `mul_add` is a call that takes a hundred times as long.
-    if FMA { a.mul_add(b, c) } else { a * b + c }
+    if FMA { a.mul_add(b, c) } else { kernels::multiply_add([a], [b], [c])[0] }
 }
 
 /// Takes `derivatives` from `target`, each times its rate.

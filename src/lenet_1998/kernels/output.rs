@@ -52,9 +52,9 @@ impl Output {
         let digit = (0..10).fold(0, |best, i| if logits[i] > logits[best] { i } else { best });
         // Relative to the largest: exp(logit) alone would be 0 where all penalties are high.
         let most = logits[digit].max(self.rubbish);
-        let shares = logits.map(|logit| (logit - most).exp());
-        let total = shares.iter().sum::<f32>() + (self.rubbish - most).exp();
-        let loss = most + total.ln() - logits[usize::from(label)];
+        let shares = logits.map(|logit| libm::expf(logit - most));
+        let total = shares.iter().sum::<f32>() + libm::expf(self.rubbish - most);
+        let loss = most + libm::logf(total) - logits[usize::from(label)];
         let shares = shares.map(|share| share / total);
         (shares, Sample { answer: digit as u8, probability: shares[digit], loss })
     }

@@ -87,8 +87,8 @@ impl Adam {
             first_rate: (1.0 - beta1) as f32,
             second_decay: beta2 as f32,
             second_rate: (1.0 - beta2) as f32,
-            step: (-learning_rate / (1.0 - beta1.powf(t as f64))) as f32,
-            second_correction: (1.0 - beta2.powf(t as f64)).sqrt() as f32,
+            step: (-learning_rate / (1.0 - libm::pow(beta1, t as f64))) as f32,
+            second_correction: (1.0 - libm::pow(beta2, t as f64)).sqrt() as f32,
             eps: self.eps as f32,
         }
     }

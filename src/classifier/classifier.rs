@@ -152,3 +152,30 @@ impl Classifier {
         stages.map(|(layer, values)| Activation { layer: *layer, values }).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Classifier, Prepared};
+    use image::{GrayImage, Luma};
+
+    #[test]
+    fn what_is_in_memory_is_checked_as_a_file_is() {
+        let digit = GrayImage::from_fn(28, 28, |x, y| Luma([(x * y % 256) as u8]));
+        let image = Prepared::from_digit(digit.clone()).unwrap();
+        assert_eq!(image.digit(), &digit);
+        for (width, height) in [(27, 28), (14, 56), (56, 14), (32, 32), (0, 0)] {
+            assert!(Prepared::from_digit(GrayImage::new(width, height)).is_err());
+        }
+
+        let pretrained = Classifier::pretrained().unwrap();
+        let parameters = &pretrained.parameters[..];
+        let again = Classifier::from_parameters(parameters).unwrap();
+        assert_eq!(again.classify_prepared(&image), pretrained.classify_prepared(&image));
+        assert!(Classifier::from_parameters(&parameters[1..]).is_err());
+        for wrong in [f32::NAN, f32::INFINITY, -f32::MAX] {
+            let mut parameters = parameters.to_vec();
+            parameters[7] = wrong;
+            assert!(Classifier::from_parameters(&parameters).is_err(), "{wrong}");
+        }
+    }
+}

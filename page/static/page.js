@@ -511,7 +511,7 @@ async function readDigits(parameters) {
   for (const [i, digit] of digits.entries()) {
     if (reading !== own) return;
     digit.readAs = own ? own.readDigit(digit.pixels).digit : digit.asShipped;
-    if (own && i % 20 === 19) await new Promise((resolve) => setTimeout(resolve));
+    if (own && i % 4 === 3) await new Promise((resolve) => setTimeout(resolve));
   }
   showSamples(misreadShown);
 }

@@ -418,6 +418,7 @@ async function openWeights(file) {
   const parameters = parametersIn(reader, new Uint8Array(await file.arrayBuffer()));
   network.open(parameters);
   $("shipped").hidden = false;
+  $("origin").textContent = `from ${file.name}`;
   changeNetwork(`The weights are now those of ${file.name}.`, parameters);
 }
 
@@ -432,6 +433,7 @@ function changeNetwork(text, parameters) {
 $("shipped").addEventListener("click", async () => {
   network.open(shipped(await get("mnist.safetensors")));
   $("shipped").hidden = true;
+  $("origin").textContent = "trained on 60,000 digits";
   $("own").querySelector("summary").focus();
   changeNetwork("The weights are the page's own again.");
 });

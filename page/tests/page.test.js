@@ -196,6 +196,14 @@ test("reads pictures, a telephone's photographs too, and goes on after what is n
   const large = await picture(page, 4000, 3000, "image/jpeg");
   await give(large, "image/jpeg");
   await reads(page, 1);
+  await page.click("#clear");
+  await reads(page, "");
+  await page.evaluate((bytes) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.items.add(new File([new Uint8Array(bytes)], "pasted", { type: "image/jpeg" }));
+    dispatchEvent(new ClipboardEvent("paste", { clipboardData }));
+  }, large);
+  await reads(page, 1);
   const bomb = file("examples/images/3-marker.png");
   bomb.writeUInt32BE(60_000, 16);
   bomb.writeUInt32BE(60_000, 20);
@@ -230,6 +238,7 @@ test("takes weights that are dropped on it, and refuses what is none", async () 
   await drop("lenet.pt", file("tests/golden/weights/lenet.pt"));
   await page.waitForFunction(() => document.querySelectorAll("#samples .wrong").length > 20); // untrained
   assert.notDeepEqual(await shares(), before);
+  assert.match(await page.textContent("header p"), /61,750 parameters, from lenet\.pt\./);
   await page.click("#own summary");
   await page.click("#shipped");
   await says(page, "^Read as 0");

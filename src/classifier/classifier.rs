@@ -88,7 +88,7 @@ impl Classifier {
         })?;
         // What goes into a layer is within -1 and 1, so that no sum of its weights exceeds this one. It is NaN where one of them is.
         let most: f64 = parameters.iter().map(|&weight| f64::from(weight).abs()).sum();
-        if !(most <= f64::from(f32::MAX) / 2.0) {
+        if most.is_nan() || most > f64::from(f32::MAX) / 2.0 {
             let got = format!("magnitudes that add up to {most:e}");
             return Err(Error::invalid("weights", "numbers that can be added up", got));
         }

@@ -19,6 +19,8 @@ const PIXELS = 1 << 21; // of an opened image at most: the network's own prepara
 const WEIGHTS = 16 << 20; // bytes of a file of weights at most
 const SHOWN = matchMedia("(max-width: 42rem)").matches ? 24 : 48; // test digits at a time
 
+const DENSE = devicePixelRatio > 1 ? 2 : 1; // pixels of the large canvases for one of the page
+
 const $ = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat("en");
 const percent = (share) => `${(100 * share).toFixed(share > 0.9995 ? 0 : 1)}\u00a0%`;
@@ -261,6 +263,7 @@ function showWhy() {
 
   // The input, faint, and on each pixel a dot.
   const ink = $("ink");
+  if (ink.width !== 320 * DENSE) ink.width = ink.height = 320 * DENSE;
   const context = ink.getContext("2d");
   paint(faint, answer.input, colours.faint);
   context.imageSmoothingEnabled = false;
@@ -297,21 +300,21 @@ function showUnits(units) {
   const context = canvas.getContext("2d");
   context.clearRect(0, 0, canvas.width, canvas.height);
   const [high, low] = [Math.max(units[0], 0), Math.min(units.at(-1), 0)];
-  const [top, bottom, left] = [28, canvas.height - 28, 88];
+  const [top, bottom, left, right] = [14 * DENSE, canvas.height - 14 * DENSE, 44 * DENSE, canvas.width - 8 * DENSE];
   const y = (value) => top + ((high - value) / (high - low || 1)) * (bottom - top);
   // Not on the canvas: for a text on it, the browser lays the whole page out anew.
   for (const [id, value] of [["high", high], ["zero", 0], ["low", low]]) {
     const label = $(id);
     label.textContent = signed(value);
-    label.style.top = `${y(value) / 2}px`;
-    label.hidden = value === 0 ? id !== "zero" : Math.abs(y(value) - y(0)) < 24;
+    label.style.top = `${y(value) / DENSE}px`;
+    label.hidden = value === 0 ? id !== "zero" : Math.abs(y(value) - y(0)) < 12 * DENSE;
   }
   context.fillStyle = colours.muted;
-  context.fillRect(left, y(0) - 1, canvas.width - left - 16, 2);
-  const width = (canvas.width - left - 16) / units.length;
+  context.fillRect(left, y(0) - DENSE / 2, right - left, DENSE);
+  const width = (right - left) / units.length;
   units.forEach((value, i) => {
     context.fillStyle = value > 0 ? colours.minus : colours.plus;
-    context.fillRect(left + i * width + 1, Math.min(y(value), y(0)), width - 2, Math.abs(y(value) - y(0)));
+    context.fillRect(left + i * width + DENSE / 2, Math.min(y(value), y(0)), width - DENSE, Math.abs(y(value) - y(0)));
   });
 }
 
@@ -536,7 +539,7 @@ function recolour() {
 
 dark.addEventListener("change", recolour);
 new ResizeObserver(([{ contentRect: { width, height }, target }]) => {
-  [target.width, target.height] = [2 * width, 2 * height];
+  [target.width, target.height] = [DENSE * width, DENSE * height];
   if (answer) showWhy();
 }).observe($("units"));
 recolour();

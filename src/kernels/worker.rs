@@ -22,7 +22,7 @@ pub(super) struct Worker<V> {
     /// The gradients of C1 to S4 of a group, each lane by itself.
     shared_lanes: Vec<V>,
     /// `[units, SHARED]`: the same of all groups, added up by units.
-    shared: Vec<f32>,
+    shared: Rows<f32>,
     /// One for each image.
     samples: Vec<Sample>,
     /// How many of them were right.
@@ -33,14 +33,45 @@ pub(super) struct Worker<V> {
 #[derive(Debug)]
 struct Tape<V> {
     /// `[images, row_length]`
-    panel: Vec<V>,
+    panel: Rows<V>,
     /// `[images, outputs]`
-    output_gradient: Vec<f32>,
+    output_gradient: Rows<f32>,
+}
+
+/// Memory that grows to what it has held, and is not cleared again.
+#[derive(Debug)]
+struct Rows<T> {
+    memory: Vec<T>,
+    used: usize,
+}
+
+impl<T: Copy> Rows<T> {
+    fn new() -> Rows<T> {
+        Rows { memory: vec![], used: 0 }
+    }
+
+    fn clear(&mut self) {
+        self.used = 0;
+    }
+
+    /// Room for so many more: what was there before, or `blank`.
+    fn push(&mut self, length: usize, blank: T) -> &mut [T] {
+        let start = self.used;
+        self.used += length;
+        if self.memory.len() < self.used {
+            self.memory.resize(self.used, blank);
+        }
+        &mut self.memory[start..self.used]
+    }
+
+    fn as_slice(&self) -> &[T] {
+        &self.memory[..self.used]
+    }
 }
 
 impl<V: Vector> Tape<V> {
     fn new() -> Tape<V> {
-        Tape { panel: vec![], output_gradient: vec![] }
+        Tape { panel: Rows::new(), output_gradient: Rows::new() }
     }
 
     fn clear(&mut self) {
@@ -50,19 +81,18 @@ impl<V: Vector> Tape<V> {
 
     /// Takes a group's, of its first `images` lanes.
     fn push(&mut self, images: usize, input: &[V], output_gradient: &[V]) {
-        let (start, row) = (self.panel.len(), row_length::<V>(input.len()));
-        self.panel.resize(start + images * row, V::splat(0.0));
-        let rows = V::floats_mut(&mut self.panel[start..]);
+        let row = row_length::<V>(input.len());
+        let rows = V::floats_mut(self.panel.push(images * row, V::splat(0.0)));
         V::vectorize(Transpose { vectors: input, rows, row: row * V::LANES });
 
-        let (start, row) = (self.output_gradient.len(), output_gradient.len());
-        self.output_gradient.resize(start + images * row, 0.0);
-        let rows = &mut self.output_gradient[start..];
+        let row = output_gradient.len();
+        let rows = self.output_gradient.push(images * row, 0.0);
         V::vectorize(Transpose { vectors: output_gradient, rows, row });
     }
 
     fn operands(&self) -> Operands<'_, V> {
-        Operands { panel: &self.panel, output_gradient: &self.output_gradient }
+        let (panel, output_gradient) = (self.panel.as_slice(), self.output_gradient.as_slice());
+        Operands { panel, output_gradient }
     }
 }
 
@@ -74,7 +104,7 @@ impl<V: Vector> Worker<V> {
             f6: Tape::new(),
             output: Tape::new(),
             shared_lanes: vec![V::splat(0.0); SHARED],
-            shared: vec![],
+            shared: Rows::new(),
             samples: vec![],
             correct: 0,
         }
@@ -98,9 +128,7 @@ impl<V: Vector> Worker<V> {
             self.c5.push(images, s4, c5_gradient);
             self.f6.push(images, c5, f6_gradient);
             self.output.push(images, f6, output);
-            let start = self.shared.len();
-            self.shared.resize(start + images.div_ceil(UNIT) * SHARED, 0.0);
-            let sums = &mut self.shared[start..];
+            let sums = self.shared.push(images.div_ceil(UNIT) * SHARED, 0.0);
             V::vectorize(UnitSums { lanes: &self.shared_lanes, sums });
         }
     }
@@ -158,7 +186,7 @@ impl<V: Vector> Worker<V> {
 
     /// `[units, SHARED]`: the gradients of C1 to S4, of this thread's images.
     pub fn shared(&self) -> &[f32] {
-        &self.shared
+        self.shared.as_slice()
     }
 
     /// What the gradients of C5, F6 and the output layer are made of.

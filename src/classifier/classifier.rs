@@ -65,17 +65,34 @@ impl Classifier {
             let got = format!("{}: {} NaN, {} infinite", tensor.name, tensor.nan, tensor.infinite);
             return Err(Error::invalid("weights", "finite numbers", got));
         }
-        let parameters = weights.to_flat(&network::state_dict())?.into_boxed_slice();
-        let parameters: Box<[f32; PARAMETERS]> = parameters.try_into().map_err(|_| {
-            Error::invalid("weights", PARAMETERS.to_string(), "others") // there are always as many
+        Classifier::from_parameters(&weights.to_flat(&network::state_dict())?)
+    }
+
+    /// With all parameters in one slice, where [`Layer`](network::Layer) says that they are: for what changes a network, or gets
+    /// its weights in another way than by a file.
+    ///
+    /// ```
+    /// use lenet::{Classifier, network::PARAMETERS};
+    ///
+    /// let knows_nothing = Classifier::from_parameters(&[0.0; PARAMETERS])?;
+    /// # Ok::<(), lenet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] where there are not [`PARAMETERS`] of them, or where they are infinite or NaN, or so large that what the
+    /// network computes would be.
+    pub fn from_parameters(parameters: &[f32]) -> Result<Classifier> {
+        let parameters: &[f32; PARAMETERS] = parameters.try_into().map_err(|_| {
+            Error::invalid("weights", PARAMETERS.to_string(), parameters.len().to_string())
         })?;
-        // What goes into a layer is within -1 and 1, so that no sum of its weights exceeds this one.
+        // What goes into a layer is within -1 and 1, so that no sum of its weights exceeds this one. It is NaN where one of them is.
         let most: f64 = parameters.iter().map(|&weight| f64::from(weight).abs()).sum();
-        if most > f64::from(f32::MAX) / 2.0 {
+        if most.is_nan() || most > f64::from(f32::MAX) / 2.0 {
             let got = format!("magnitudes that add up to {most:e}");
             return Err(Error::invalid("weights", "numbers that can be added up", got));
         }
-        Ok(Classifier { packed: Packed::new(&parameters), parameters })
+        Ok(Classifier { packed: Packed::new(parameters), parameters: Box::new(*parameters) })
     }
 
     /// Reads the digit in an image: dark on light or light on dark, in any colours, of any size. [`Prepared`] says how it is
@@ -137,5 +154,32 @@ impl Classifier {
     fn activations(&self, image: &[f32; PIXELS]) -> Vec<Activation> {
         let stages = LAYERS.iter().zip(self.packed.outputs(image));
         stages.map(|(layer, values)| Activation { layer: *layer, values }).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Classifier, Prepared};
+    use image::{GrayImage, Luma};
+
+    #[test]
+    fn what_is_in_memory_is_checked_as_a_file_is() {
+        let digit = GrayImage::from_fn(28, 28, |x, y| Luma([(x * y % 256) as u8]));
+        let image = Prepared::from_digit(digit.clone()).unwrap();
+        assert_eq!(image.digit(), &digit);
+        for (width, height) in [(27, 28), (14, 56), (56, 14), (32, 32), (0, 0)] {
+            assert!(Prepared::from_digit(GrayImage::new(width, height)).is_err());
+        }
+
+        let pretrained = Classifier::pretrained().unwrap();
+        let parameters = &pretrained.parameters[..];
+        let again = Classifier::from_parameters(parameters).unwrap();
+        assert_eq!(again.classify_prepared(&image), pretrained.classify_prepared(&image));
+        assert!(Classifier::from_parameters(&parameters[1..]).is_err());
+        for wrong in [f32::NAN, f32::INFINITY, -f32::MAX] {
+            let mut parameters = parameters.to_vec();
+            parameters[7] = wrong;
+            assert!(Classifier::from_parameters(&parameters).is_err(), "{wrong}");
+        }
     }
 }

@@ -10,8 +10,8 @@ pub struct Prediction {
 }
 
 impl Prediction {
-    /// The softmax of ten logits.
-    pub(crate) fn from_logits(logits: [f32; 10]) -> Prediction {
+    /// The softmax of ten logits, such as the last of a classifier's [stages](crate::Classifier::stages) has.
+    pub fn from_logits(logits: [f32; 10]) -> Prediction {
         let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let powers = logits.map(|logit| libm::expf(logit - largest));
         let sum: f32 = powers.iter().sum();

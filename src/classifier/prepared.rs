@@ -86,6 +86,25 @@ impl Prepared {
         })
     }
 
+    /// A digit that is one of MNIST's, or like them: white on black, 28x28, which stays as it is.
+    ///
+    /// ```
+    /// use lenet::{Prepared, image::GrayImage};
+    ///
+    /// let prepared = Prepared::from_digit(GrayImage::new(28, 28))?;
+    /// assert_eq!(prepared.input().dimensions(), (32, 32));
+    /// # Ok::<(), lenet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] for an image of another size.
+    pub fn from_digit(digit: GrayImage) -> Result<Prepared> {
+        let input = enlarged(&digit)?;
+        let (width, height) = digit.dimensions();
+        Ok(Prepared { input, digit, bounds: [0, 0, width, height], dark_on_light: false })
+    }
+
     /// The digit, white on black, 28x28: as MNIST's files have them.
     pub fn digit(&self) -> &GrayImage {
         &self.digit
@@ -212,7 +231,11 @@ fn centred(digit: &Plane) -> GrayImage {
 
 /// `Resize(32)`.
 fn enlarged(digit: &GrayImage) -> Result<GrayImage> {
-    let wrong = || Error::invalid("digit", "28x28", format!("{:?}", digit.dimensions()));
+    let (width, height) = digit.dimensions();
+    let wrong = || Error::invalid("digit", "28x28 pixels", format!("{width}x{height}"));
+    if width != height {
+        return Err(wrong());
+    }
     let from = digit.as_raw().as_slice().try_into().map_err(|_| wrong())?;
     let mut to = [0; data::INPUT_SIDE * data::INPUT_SIDE];
     data::resize(from, &mut to);

@@ -151,7 +151,7 @@ impl<C: RunConfig> Run<C> {
         let images = self.set.as_ref().map_or(0, |set| set.images);
         let best = self.best.map_or(0, |best| best.epoch);
         epoch.check(images)?;
-        if epochs > MOST || steps > 1 << 53 || steps < epochs.saturating_add(epoch.steps()) {
+        if epochs > MOST || steps as u64 > 1 << 53 || steps < epochs.saturating_add(epoch.steps()) {
             Err(format!("{steps} steps in {epochs} epochs and {} steps", epoch.steps()))
         } else if epoch.samples() > images {
             Err(format!("{} images of an epoch that has {images}", epoch.samples()))

@@ -1,0 +1,48 @@
+//! A network whose weights are at hand, too.
+
+use crate::invalid;
+use lenet::{
+    Classifier, Prepared, Result,
+    classifier::Activation,
+    network::{LAYERS, Layer},
+};
+
+pub struct Network {
+    parameters: Vec<f32>,
+    classifier: Classifier,
+}
+
+impl Network {
+    pub fn new(parameters: Vec<f32>) -> Result<Network> {
+        Ok(Network { classifier: Classifier::from_parameters(&parameters)?, parameters })
+    }
+
+    pub fn stages(&self, image: &Prepared) -> Vec<Activation> {
+        self.classifier.stages(image)
+    }
+
+    /// Weight and bias.
+    pub fn of(&self, layer: &Layer) -> (&[f32], &[f32]) {
+        layer.of(&self.parameters)
+    }
+
+    /// The network without these maps, each given by its layer's number and its own. A map whose weights and bias are 0 gives
+    /// tanh(0) = 0 everywhere.
+    pub fn without<'a>(
+        &self,
+        off: impl IntoIterator<Item = &'a (usize, usize)>,
+    ) -> Result<Network> {
+        let mut parameters = self.parameters.clone();
+        for &(number, map) in off {
+            let layer = LAYERS.get(number).filter(|layer| layer.tanh && map < layer.maps());
+            let layer = layer.ok_or_else(|| {
+                invalid("map", "one of C1 to F6", format!("map {map} of layer {number}"))
+            })?;
+            for places in [layer.weight(), layer.bias()] {
+                let each = places.len() / layer.maps();
+                parameters[places][map * each..][..each].fill(0.0);
+            }
+        }
+        Network::new(parameters)
+    }
+}

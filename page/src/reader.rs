@@ -1,0 +1,126 @@
+//! What the network makes of a digit.
+
+use crate::{invalid, network::Network, why::Why};
+use lenet::{
+    Prediction, Prepared, Result,
+    classifier::Activation,
+    image::{DynamicImage, GrayImage, RgbaImage},
+    network::{LAYERS, Layer},
+};
+use std::collections::BTreeSet;
+
+pub struct Reader {
+    whole: Network,
+    /// The network without the maps that are off; none where all are on.
+    cut: Option<Network>,
+    /// Each by its layer's number and its own.
+    off: BTreeSet<(usize, usize)>,
+    image: Option<Prepared>,
+    stages: Vec<Activation>,
+    probabilities: [f32; 10],
+    whole_probabilities: [f32; 10],
+    why: Why,
+}
+
+impl Reader {
+    /// `parameters` are in the order of the `state_dict`.
+    pub fn new(parameters: Vec<f32>) -> Result<Reader> {
+        Ok(Reader {
+            whole: Network::new(parameters)?,
+            cut: None,
+            off: BTreeSet::new(),
+            image: None,
+            stages: vec![],
+            probabilities: [0.0; 10],
+            whole_probabilities: [0.0; 10],
+            why: Why::default(),
+        })
+    }
+
+    /// RGBA, by rows.
+    pub fn read_picture(&mut self, width: u32, height: u32, pixels: Vec<u8>) -> Result<()> {
+        let bytes = pixels.len();
+        let image = RgbaImage::from_raw(width, height, pixels).ok_or_else(|| {
+            invalid("picture", format!("RGBA of {width}x{height}"), format!("{bytes} bytes"))
+        })?;
+        self.read(Prepared::new(&DynamicImage::from(image))?);
+        Ok(())
+    }
+
+    /// 28x28 bytes, 255 is ink.
+    pub fn read_digit(&mut self, pixels: Vec<u8>) -> Result<()> {
+        let bytes = pixels.len();
+        let image = GrayImage::from_raw(28, 28, pixels)
+            .ok_or_else(|| invalid("digit", "28x28 bytes", bytes.to_string()))?;
+        self.read(Prepared::from_digit(image)?);
+        Ok(())
+    }
+
+    fn read(&mut self, image: Prepared) {
+        self.stages = self.network().stages(&image);
+        self.probabilities = softmax(&self.stages);
+        self.whole_probabilities = match self.cut {
+            Some(_) => softmax(&self.whole.stages(&image)),
+            None => self.probabilities,
+        };
+        self.image = Some(image);
+    }
+
+    pub fn switch(&mut self, layer: usize, map: usize, on: bool) -> Result<()> {
+        let mut off = self.off.clone();
+        match on {
+            true => off.remove(&(layer, map)),
+            false => off.insert((layer, map)),
+        };
+        self.cut = match off.is_empty() {
+            true => None,
+            false => Some(self.whole.without(&off)?),
+        };
+        self.off = off;
+        Ok(())
+    }
+
+    pub fn explain(&mut self, digit: usize, towards: usize) -> Result<()> {
+        if self.stages.len() < LAYERS.len() || digit.max(towards) >= Layer::OUTPUT.maps() {
+            let got = format!("{digit} and {towards}, {} stages", self.stages.len());
+            return Err(invalid("classes", "0 to 9, after a reading", got));
+        }
+        self.why = Why::new(self.network(), &self.stages, digit, towards);
+        Ok(())
+    }
+
+    fn network(&self) -> &Network {
+        self.cut.as_ref().unwrap_or(&self.whole)
+    }
+
+    pub fn image(&self) -> Option<&Prepared> {
+        self.image.as_ref()
+    }
+
+    pub fn stages(&self) -> &[Activation] {
+        &self.stages
+    }
+
+    pub fn probabilities(&self) -> &[f32] {
+        &self.probabilities
+    }
+
+    /// Those of the network with all maps on.
+    pub fn whole_probabilities(&self) -> &[f32] {
+        &self.whole_probabilities
+    }
+
+    pub fn why(&self) -> &Why {
+        &self.why
+    }
+
+    pub fn filters(&self) -> &[f32] {
+        self.whole.of(&Layer::C1).0
+    }
+}
+
+/// The probabilities that follow from the last stage.
+fn softmax(stages: &[Activation]) -> [f32; 10] {
+    let logits = stages.last().and_then(|output| output.values.as_array());
+    logits.map_or([0.0; 10], |&logits| Prediction::from_logits(logits).probabilities)
+}

@@ -1,0 +1,38 @@
+//! The module that reads files of weights, of all forms that lenet reads.
+
+mod exchange;
+
+use lenet::{Error, Result, network::LAYERS, weights::StateDict};
+use std::cell::RefCell;
+
+thread_local! {
+    static PARAMETERS: RefCell<Vec<f32>> = RefCell::default();
+}
+
+/// Reads the file that the page has written to the room.
+#[unsafe(no_mangle)]
+extern "C" fn read() -> bool {
+    let read = parameters(&exchange::taken());
+    exchange::told(read.map(|parameters| PARAMETERS.set(parameters)))
+}
+
+/// All parameters, in the order of the `state_dict`.
+#[unsafe(no_mangle)]
+extern "C" fn values() -> *const f32 {
+    PARAMETERS.with_borrow(|parameters| parameters.as_ptr())
+}
+
+fn parameters(file: &[u8]) -> Result<Vec<f32>> {
+    let weights = StateDict::from_bytes(file)?;
+    weights.check_lenet()?;
+    if let Some(tensor) = weights.non_finite().first() {
+        return Err(Error::Invalid {
+            what: "weights",
+            expected: "finite numbers".into(),
+            got: format!("{}: {} NaN, {} infinite", tensor.name, tensor.nan, tensor.infinite),
+        });
+    }
+    let tensors = LAYERS.iter().flat_map(|layer| layer.tensors());
+    let arrays = tensors.filter_map(|(name, _)| weights.get(&name));
+    Ok(arrays.flat_map(|array| array.values()).copied().collect())
+}

@@ -34,6 +34,9 @@ pub struct Args {
     /// Threads on the CPU [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
+    /// Train as one of the processes that mpirun or srun started (feature mpi): each has a part of every batch
+    #[arg(long, conflicts_with = "show")]
+    pub ranks: bool,
     /// Folder with MNIST's four files [default: the first copy that is found, else a download]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
@@ -104,6 +107,12 @@ impl Args {
         if let Some(threads) = self.threads {
             lenet::tch::set_num_threads(threads.into());
         }
+    }
+
+    /// As a rank that trains, and leaves all that is written and printed to the first.
+    pub fn write_nothing(&mut self) {
+        (self.checkpoint, self.report, self.save_model, self.best) = Default::default();
+        (self.resume, self.quiet) = (false, true);
     }
 
     /// Refuses, before any training, files that can't be written after it.

@@ -3,6 +3,7 @@
 mod args;
 #[path = "../program/mod.rs"]
 mod program;
+mod ranks;
 
 use anyhow::{Context, Result};
 use args::Args;
@@ -15,6 +16,7 @@ use program::{
     signals::{Signals, exit_code},
     terminal::Terminal,
 };
+use ranks::{Ranks, caught, caught_at_a_step};
 use std::{
     io::{self, Write},
     ops::ControlFlow::{self, Break, Continue},
@@ -23,17 +25,24 @@ use std::{
 };
 
 fn main() -> ExitCode {
-    outcome(run(Args::parse()))
+    let args = Args::parse();
+    match Ranks::start(args.ranks) {
+        Ok(ranks) => ranks.end(run(args, ranks)),
+        Err(error) => outcome(Err(error)),
+    }
 }
 
-fn run(args: Args) -> Result<ExitCode> {
+fn run(mut args: Args, ranks: Ranks) -> Result<ExitCode> {
     args.set_threads();
+    if !ranks.is_first() {
+        args.write_nothing();
+    }
     args.check_files()?;
     let terminal = Terminal { quiet: args.quiet };
     let checkpoints = args.checkpoint.as_ref().map(Checkpoints::open).transpose()?;
     let earlier = resumed(args.config(), args.resume, checkpoints.as_ref())?;
     let is_resumed = earlier.is_some();
-    let trainer = earlier.map_or_else(|| Trainer::new(args.config()), Ok)?;
+    let trainer = ranks.join(earlier.map_or_else(|| Trainer::new(args.config()), Ok)?)?;
 
     let mnist = load(args.data.clone(), &terminal)?;
     let sizes = (mnist.train.len(), mnist.test.len());
@@ -129,7 +138,7 @@ impl Run {
 
     /// Trains an epoch, tests, and reports; or the signal that stopped it.
     fn epoch(&mut self) -> Result<ControlFlow<usize>> {
-        if let Some(signal) = self.signals.caught() {
+        if let Some(signal) = caught(&self.trainer, &self.signals)? {
             return Ok(Break(signal));
         }
         let (epoch, epochs) = (self.trainer.epochs() + 1, self.trainer.config().epochs);
@@ -162,7 +171,7 @@ impl Run {
                 let figures = || format!("loss {:.4}, acc {:.4}", stats.loss, stats.accuracy);
                 progress.show(at.samples, figures);
             }
-            if let Some(signal) = signals.caught() {
+            if let Some(signal) = caught_at_a_step(trainer, signals)? {
                 return Ok(Break(signal));
             }
             if let (Some(checkpoints), Some(every)) = (&checkpoints, args.checkpoint_every)
@@ -209,11 +218,12 @@ impl Run {
         if let Some(page) = page.filter(|page| page.exists()) {
             self.terminal.note(format_args!("report written to {}", page.display()));
         }
-        if let Some(path) = self.args.save_model.clone() {
-            if self.test_accuracy.is_none() {
-                self.test_accuracy = Some(self.trainer.evaluate(&self.sets.test)?.accuracy);
-            }
-            self.save(&path)?;
+        if self.test_accuracy.is_none() {
+            // All ranks evaluate, although the first alone has something to save.
+            self.test_accuracy = Some(self.trainer.evaluate(&self.sets.test)?.accuracy);
+        }
+        if let Some(path) = &self.args.save_model {
+            self.save(path)?;
             self.terminal.note(format_args!("weights saved to {}", path.display()));
         }
         Ok(ExitCode::SUCCESS)
@@ -221,6 +231,9 @@ impl Run {
 
     /// Saves what was trained, and says how to resume.
     fn stop(&self, signal: usize) -> Result<ExitCode> {
+        if self.trainer.communicator().rank() > 0 {
+            return Ok(exit_code(signal).into());
+        }
         let (epoch, samples) = (self.trainer.epochs() + 1, self.trainer.samples());
         let place = format!("epoch {epoch}, after {samples} images");
         stop(&place, &self.trainer, self.checkpoints.as_ref())?;

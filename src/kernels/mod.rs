@@ -12,6 +12,8 @@
 //! - **Threads.** Each has some groups of the batch (`worker`), and then owns part of the gradients (`share`): whole
 //!   rows of the dense weights, so that only the first layers' 2,616 gradients are added up between threads, in the order
 //!   of the threads. The same number of threads gives the same bits.
+//! - **Ranks.** Several processes train on parts of a batch. They exchange what each thread has recorded (`record`), and each
+//!   makes all gradients of it.
 //! - **One image.** Where there is a single image, lanes go over a layer's outputs instead (`packed`).
 //! - **Instruction sets.** A kernel is written once, over a `vector`, and compiled for each `instruction_set`; the CPU's
 //!   is chosen at run time.
@@ -45,6 +47,7 @@ mod packed;
 mod panel;
 mod pool;
 mod portable;
+mod record;
 mod sgd;
 mod share;
 mod tanh;
@@ -61,9 +64,10 @@ pub(crate) use cross_entropy::{Sample, cross_entropy};
 pub use images::Images;
 pub use instruction_set::InstructionSet;
 pub(crate) use instruction_set::{Work, fastest};
-pub use layout::{CLASSES, PIXELS};
+pub use layout::{CLASSES, PIXELS, part};
 pub(crate) use multiply_add::multiply_add;
 pub use network::{Network, Outcome};
 pub use packed::Packed;
 pub use pool::Pool;
+pub use record::packed_length;
 pub(crate) use sgd::{Momentum, Sgd};

@@ -42,7 +42,8 @@ impl StateDict {
         StateDict::parse(bytes, Path::new(IN_MEMORY)).map(StateDict::without_optimizer)
     }
 
-    fn parse(bytes: &[u8], path: &Path) -> Result<StateDict> {
+    /// [`read_whole`](StateDict::read_whole) of bytes that messages call `path`.
+    pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<StateDict> {
         let form = Form::of_bytes(bytes).ok_or_else(|| Form::unknown(path, bytes))?;
         let read = form
             .reader()
@@ -74,10 +75,14 @@ impl StateDict {
 
     /// [`write`](StateDict::write) in a form of one's choice, whatever the extension.
     pub(crate) fn write_as(&self, form: Form, path: &Path) -> Result<()> {
-        let bytes = form.writer()(self).map_err(|Fault(reason)| {
+        atomic_file::write(path, &self.to_bytes(form, path)?)
+    }
+
+    /// What [`write_as`](StateDict::write_as) writes to `path`.
+    pub(crate) fn to_bytes(&self, form: Form, path: &Path) -> Result<Vec<u8>> {
+        form.writer()(self).map_err(|Fault(reason)| {
             Error::invalid("state_dict", format!("what {} can hold", path.display()), reason)
-        })?;
-        atomic_file::write(path, &bytes)
+        })
     }
 }
 

@@ -30,13 +30,14 @@ fn versions(network: &'static str) -> [(&'static str, &'static str); 3] {
 }
 
 impl Checkpoint {
-    pub fn write(
+    /// The bytes of the file `path`.
+    pub fn to_bytes(
         network: &'static str,
         state: String,
         mut weights: StateDict,
         buffers: BTreeMap<&'static str, Vec<f32>>,
         path: &Path,
-    ) -> Result<()> {
+    ) -> Result<Vec<u8>> {
         if let Some(NonFinite { name, .. }) = weights.non_finite().first() {
             let got = format!("a {name} that is not finite: training has diverged");
             return Err(Error::invalid("weights", "finite numbers to save", got));
@@ -49,7 +50,7 @@ impl Checkpoint {
         weights.metadata.insert(CHECKSUM.into(), String::new());
         let versions = versions(network).map(|(name, version)| (name.into(), version.into()));
         weights.metadata.extend(versions);
-        weights.write_as(Form::Safetensors, path)
+        weights.to_bytes(Form::Safetensors, path)
     }
 
     /// # Errors
@@ -57,7 +58,15 @@ impl Checkpoint {
     /// [`Error::Io`] and [`Error::Malformed`] where there is no whole checkpoint; [`Error::CheckpointMismatch`] where another
     /// version wrote it, or it is another network's.
     pub fn read(network: &'static str, path: &Path) -> Result<Checkpoint> {
-        let mut weights = StateDict::read_whole(path)?;
+        Checkpoint::of(network, StateDict::read_whole(path)?, path)
+    }
+
+    /// [`read`](Checkpoint::read), from the bytes that [`to_bytes`](Checkpoint::to_bytes) gave; messages call them `path`.
+    pub fn from_bytes(network: &'static str, bytes: &[u8], path: &Path) -> Result<Checkpoint> {
+        Checkpoint::of(network, StateDict::parse(bytes, path)?, path)
+    }
+
+    fn of(network: &'static str, mut weights: StateDict, path: &Path) -> Result<Checkpoint> {
         let malformed = |reason: &str| Error::malformed(path, "checkpoint", reason);
         if !weights.metadata.contains_key(CHECKSUM) {
             return Err(malformed("it has no checksum"));

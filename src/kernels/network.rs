@@ -189,8 +189,10 @@ impl<V: Vector> Passes for Workers<V> {
     }
 
     fn packed(&self) -> Vec<u8> {
-        let mut bytes = vec![];
-        self.records().into_iter().for_each(|record| record.pack(&mut bytes));
+        let records = self.records();
+        let images = records.iter().map(|record| record.losses().len()).sum();
+        let mut bytes = Vec::with_capacity(packed_length(images));
+        records.into_iter().for_each(|record| record.pack(&mut bytes));
         bytes
     }
 

@@ -1,6 +1,7 @@
 //! Prints the table of LeNet's layers as torchsummary does, or as Paddle does, or as the paper counts its own.
 
 use clap::Parser;
+use lenet::Summary;
 use std::{
     io::{self, ErrorKind, Write},
     process::ExitCode,
@@ -32,6 +33,6 @@ fn run(args: Args) -> io::Result<()> {
     if args.paper {
         return write!(out, "{}", lenet::lenet_1998::LeNet1998Config::default().summary());
     }
-    let summary = lenet::summary([1, 32, 32]);
+    let summary = Summary::new([1, 32, 32]).map_err(io::Error::other)?;
     if args.paddle { write!(out, "{}", summary.paddle()) } else { write!(out, "{summary}") }
 }

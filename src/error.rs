@@ -42,18 +42,6 @@ pub enum Error {
         known: &'static str,
     },
 
-    /// A file is of a form that is written and not read.
-    #[error(
-        "{} is {form}, which is written only: read the weights that it was made from",
-        path.display()
-    )]
-    WrittenOnly {
-        /// The file.
-        path: PathBuf,
-        /// `ONNX`.
-        form: &'static str,
-    },
-
     /// A file's tensors are not the model's: see the lists. The model was left as it was.
     #[error("{}", .0)]
     StateDict(Box<StateDictMismatch>),

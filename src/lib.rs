@@ -66,8 +66,8 @@
 //! lenet = { version = "0.2", default-features = false }
 //! ```
 //!
-//! Both builds read each other's weights and checkpoints. The same seed gives the same weights in both, bit for bit, with the
-//! same number of threads on the same kind of CPU.
+//! Both builds read each other's weights and checkpoints. The same seed gives the same weights in both, bit for bit, with any
+//! number of threads, on any CPU.
 #![deny(missing_docs)]
 #![deny(unsafe_code)]
 
@@ -85,6 +85,7 @@ pub mod network;
 mod protobuf;
 #[cfg(feature = "report")]
 pub mod report;
+mod seal;
 #[cfg(feature = "torch")]
 pub mod torch;
 pub mod train;

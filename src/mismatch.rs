@@ -12,11 +12,25 @@ pub struct StateDictMismatch {
     pub unexpected: Vec<String>,
     /// Name, expected and got of each tensor whose shape or dtype does not fit.
     pub unfit: Vec<(String, String, String)>,
+    /// How many names both have, whether or not their shapes fit.
+    pub shared: usize,
 }
 
 impl fmt::Display for StateDictMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} does not fit the model, which is unchanged", self.path.display())?;
+        let path = self.path.display();
+        if let (0, [missing, ..], [unexpected, ..]) =
+            (self.shared, &*self.missing, &*self.unexpected)
+        {
+            return write!(
+                f,
+                "{path} has another network's weights: {} tensors such as {unexpected}, where the model, which is \
+                 unchanged, has {} such as {missing}",
+                self.unexpected.len(),
+                self.missing.len()
+            );
+        }
+        write!(f, "{path} does not fit the model, which is unchanged")?;
         self.differences().iter().try_for_each(|difference| write!(f, "; {difference}"))
     }
 }

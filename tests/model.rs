@@ -1,7 +1,7 @@
 //! The network against the PyTorch version's table: shapes, counts, keys, initial values.
 
 use lenet::{
-    Init, TrainConfig, Trainer, conv_output_size, conv_parameters, linear_parameters,
+    Init, Summary, TrainConfig, Trainer, conv_output_size, conv_parameters, linear_parameters,
     pool_output_size, summary,
     train::Device,
     weights::{Array, StateDict},
@@ -50,6 +50,20 @@ fn the_layers_have_the_table_s_parameters() {
     let lengths: Vec<_> = weights.iter().map(|(_, array)| array.values().len() as i64).collect();
     let of_the_network: Vec<i64> = lengths.chunks(2).map(|pair| pair.iter().sum()).collect();
     assert_eq!(of_the_network, counts);
+}
+
+#[test]
+fn an_input_that_the_network_does_not_take_is_an_error() {
+    for input in [[1, 32, 32], [1, 35, 33]] {
+        assert_eq!(Summary::new(input).unwrap(), summary(input));
+    }
+    for input in
+        [[3, 32, 32], [1, 31, 32], [1, 32, 36], [1, i64::MAX, 32], [1, 32, i64::MIN], [0; 3]]
+    {
+        let error = Summary::new(input).unwrap_err().to_string();
+        let expected = "input: expected 1 channel, and a height and width from 32 to 35, got";
+        assert_eq!(error, format!("{expected} {input:?}"));
+    }
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 #![cfg(feature = "report")] // as predict is
 
-use lenet::image::{self, GrayImage, Luma};
+use lenet::{
+    image::{self, GrayImage, Luma},
+    lenet_1998::{LeNet1998TrainConfig, LeNet1998Trainer},
+};
 use program::run;
 use std::{
     fs::{self, File},
@@ -150,6 +153,18 @@ fn ends_quietly_when_nobody_reads() {
     let mut err = String::new();
     child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
     assert!(child.wait().unwrap().success() && err.is_empty(), "{err}");
+}
+
+#[test]
+fn another_networks_weights_are_told_in_one_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("1998.safetensors");
+    LeNet1998Trainer::new(LeNet1998TrainConfig::default()).unwrap().save(&path).unwrap();
+    let (output, out, err) = run(predict().arg("3-marker.png").arg("--weights").arg(&path));
+    assert!(output.status.code() == Some(1) && out.is_empty(), "{out}");
+    let err = err.replace(path.to_str().unwrap(), "1998.safetensors");
+    assert!(err.starts_with("error: 1998.safetensors has another network's weights: "), "{err}");
+    assert!(err.ends_with(", has 14 such as con_sam.0.bias\n") && err.len() < 200, "{err}");
 }
 
 #[test]

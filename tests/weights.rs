@@ -11,6 +11,8 @@ use lenet::{
 };
 use safetensors::SafeTensors;
 
+#[path = "weights/corpus.rs"]
+mod corpus;
 #[path = "weights/damage.rs"]
 mod damage;
 #[path = "weights/onnx.rs"]
@@ -124,10 +126,22 @@ const FILES: [(Form, &[&str]); 4] = [
             "checkpoint_4.pdparams",
             "numpy_1_protocol_2.pdparams",
             "numpy_1_protocol_4.pdparams",
+            "bf16.pdparams",
+            "protocol_5.pdparams",
+            "protocol_5_fortran.pdparams",
+            "protocol_5_axes.pdparams",
+            "big_endian.pdparams",
+            "big_endian_f64.pdparams",
         ],
     ),
-    (Form::Npz, &["savez.npz", "compressed.npz", "mixed.npz"]),
-    (Form::Safetensors, &["metadata.safetensors", "mixed.safetensors"]),
+    (
+        Form::Npz,
+        &["savez.npz", "compressed.npz", "mixed.npz", "big_endian.npz", "big_endian_fortran.npz"],
+    ),
+    (
+        Form::Safetensors,
+        &["metadata.safetensors", "mixed.safetensors", "data_parallel.safetensors"],
+    ),
 ];
 
 #[test]
@@ -147,8 +161,6 @@ fn what_is_not_floating_point_weights_is_refused_by_name() {
         ("integers.pt", "batches: dtype Long"),
         ("integers.npz", "batches.npy: dtype <i8"),
         ("integers.safetensors", "batches: dtype I64"),
-        ("bf16.pdparams", "Paddle saves bfloat16 so"),
-        ("big_endian.npz", "big-endian"),
         ("objects.npz", "dtype |O"),
         ("whole_module.pt", "it asks for torch.nn.modules.linear.Linear"),
         ("torchscript.pt", "torch.save(net.state_dict(), path)"),
@@ -249,16 +261,62 @@ fn metadata_stays() {
     assert_eq!(theirs.metadata["trained on"], "MNIST");
 }
 
+/// A safetensors file of numbers under these names.
+fn safetensors_of(names: &[&str], metadata: &str) -> Vec<u8> {
+    let entries = names.iter().enumerate().map(|(i, name)| {
+        let (start, end) = (4 * i, 4 * i + 4);
+        format!(r#""{name}":{{"dtype":"F32","shape":[],"data_offsets":[{start},{end}]}}"#)
+    });
+    let header = format!("{{{metadata}{}}}", entries.collect::<Vec<_>>().join(","));
+    [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &vec![0; 4 * names.len()]].concat()
+}
+
+/// Tensors named `optimizer.…` are weights like any others, but in a checkpoint; and a checkpoint has a checksum.
 #[test]
-fn tensors_that_a_training_program_keeps_beside_the_weights_are_passed_over() {
+fn only_a_checkpoint_has_tensors_beside_the_weights() {
+    let names = ["fc.weight", "optimizer.exp_avg"];
+    let read = StateDict::from_bytes(&safetensors_of(&names, "")).unwrap();
+    assert_eq!(read.names().collect::<Vec<_>>(), names);
+    let unsealed = r#""__metadata__":{"lenet.checkpoint":"{}"},"#;
+    assert_refused(&safetensors_of(&names, unsealed), "a checkpoint without a checksum");
+    let wrong = format!(r#""__metadata__":{{"lenet.sha256":"{}"}},"#, "0".repeat(64));
+    assert_refused(&safetensors_of(&names, &wrong), "its checksum is wrong");
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("net.safetensors");
-    let mut weights = awkward();
-    weights.insert("optimizer.exp_avg", Array::new(vec![2], vec![1.0, 2.0]).unwrap()).unwrap();
-    weights.write(&path).unwrap();
-    let read = StateDict::read(&path).unwrap();
-    assert_eq!(read.len(), awkward().len());
-    assert!(read.names().all(|name| !name.starts_with("optimizer.")));
+    for key in ["lenet.checkpoint", "lenet.sha256"] {
+        let weights = awkward().with_metadata(key, "");
+        let error = weights.write(folder.path().join("net.safetensors")).unwrap_err();
+        assert!(
+            error.to_string().contains(&format!("only a checkpoint has, got {key}")),
+            "{error}"
+        );
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn what_wrapping_a_model_puts_before_all_names_is_taken_away_in_every_form() {
+    let folder = tempfile::tempdir().unwrap();
+    for prefix in ["module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."] {
+        let mut wrapped = StateDict::new();
+        for (name, array) in awkward().iter() {
+            wrapped.insert(format!("{prefix}{name}"), array.clone()).unwrap();
+        }
+        for extension in ["safetensors", "pt", "npz", "pdparams"] {
+            let path = folder.path().join("net").with_extension(extension);
+            wrapped.write(&path).unwrap();
+            let read = StateDict::read(&path).unwrap();
+            assert_eq!(read.len(), awkward().len());
+            for (name, array) in awkward().iter() {
+                let read =
+                    read.get(name).unwrap_or_else(|| panic!("{prefix}{name} in {extension}"));
+                assert_eq!(bits(read), bits(array), "{prefix}{name} in {extension}");
+            }
+        }
+    }
+    // Some of them are not all.
+    let names = ["module.fc.weight", "fc.bias"];
+    let read = StateDict::from_bytes(&safetensors_of(&names, "")).unwrap();
+    assert_eq!(read.names().collect::<Vec<_>>(), names);
 }
 
 #[test]

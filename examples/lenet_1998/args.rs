@@ -1,7 +1,7 @@
 //! What can be asked for on the command line.
 
-use crate::program::weights_file;
-use anyhow::{Context, Result, bail};
+use crate::program::{seeds::seeds, weights_file};
+use anyhow::{Result, bail};
 use clap::{Parser, ValueEnum};
 use lenet::{
     data::{Distortion, Fit},
@@ -110,8 +110,7 @@ impl Args {
 
     /// The seeds to train with.
     pub fn seeds(&self) -> Result<RangeInclusive<u64>> {
-        let last = self.seed.checked_add(self.seeds.get() as u64 - 1);
-        Ok(self.seed..=last.context("--seed and --seeds: there is no such seed as the last")?)
+        seeds(self.seed, self.seeds)
     }
 
     /// What the network is judged by.

@@ -16,6 +16,7 @@ use program::{
     kept_run::{resumed, stop},
     outcome,
     progress::Progress,
+    seeds::spread,
     signals::{Signals, exit_code},
     terminal::Terminal,
 };
@@ -54,13 +55,8 @@ fn run(args: Args) -> Result<ExitCode> {
         }
     }
     if errors.len() > 1 {
-        let (mean, deviation) = mean_and_deviation(&errors);
-        let all: Vec<_> = errors.iter().map(|error| format!("{error:.2}")).collect();
-        terminal.print(format_args!(
-            "{} error after the last pass, %: {}; mean {mean:.3}, standard deviation {deviation:.3}\n",
-            name(args.held_out()),
-            all.join(" ")
-        ))?;
+        let what = format!("{} error after the last pass, %", name(args.held_out()));
+        terminal.print(format_args!("{}", spread(&what, &errors)))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -180,12 +176,4 @@ fn name(held_out: HeldOut) -> &'static str {
 /// The errors.
 fn per_cent(set: &Evaluation) -> f64 {
     set.mistakes.len() as f64 * 100.0 / set.samples as f64
-}
-
-/// Of the sample: divided by one less than there are.
-fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let squares = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
-    (mean, (squares / (n - 1.0)).sqrt())
 }

@@ -2,6 +2,7 @@
 
 pub mod kept_run;
 pub mod progress;
+pub mod seeds;
 pub mod signals;
 pub mod terminal;
 pub mod weights_file;

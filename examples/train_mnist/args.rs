@@ -1,10 +1,17 @@
 //! What can be asked for on the command line.
 
-use crate::program::weights_file;
+use crate::program::{seeds::seeds, weights_file};
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
-use lenet::{Engine, TrainConfig, train::Device};
-use std::{num::NonZeroUsize, path::PathBuf};
+use lenet::{
+    Engine, TrainConfig,
+    train::{Device, InstructionSet},
+};
+use std::{
+    num::NonZeroUsize,
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+};
 
 /// Train LeNet on MNIST.
 #[derive(Parser)]
@@ -25,6 +32,10 @@ pub struct Args {
     /// What the initial weights and the order of the images follow from
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
+    /// Train with N seeds from --seed on, one after the other, and print mean and spread. Each has a folder of its own in those
+    /// of --checkpoint and --report
+    #[arg(long, value_name = "N")]
+    seeds: Option<NonZeroUsize>,
     /// Where to train: auto (CUDA where there is a GPU), cpu, cuda or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = device)]
     device: Device,
@@ -34,20 +45,23 @@ pub struct Args {
     /// Threads on the CPU [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
+    /// What the CPU computes with: auto (the fastest that it has), avx512, avx2 or portable. All give the same bits
+    #[arg(long, value_name = "SET", default_value = "auto", value_parser = instructions)]
+    instructions: Instructions,
     /// Train as one of the processes that mpirun or srun started (feature mpi): each has a part of every batch
-    #[arg(long, conflicts_with = "show")]
+    #[arg(long, conflicts_with_all = ["show", "seeds"])]
     pub ranks: bool,
     /// Folder with MNIST's four files [default: the first copy that is found, else a download]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Write the trained weights to this file; its extension names the form
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", conflicts_with = "seeds")]
     pub save_model: Option<PathBuf>,
     /// Keep the last N training images out, to choose by: prints how the network does on them after each epoch
     #[arg(long, value_name = "N")]
     pub validation: Option<NonZeroUsize>,
     /// Write the weights that did best on the validation images to this file
-    #[arg(long, value_name = "PATH", requires = "validation")]
+    #[arg(long, value_name = "PATH", requires = "validation", conflicts_with = "seeds")]
     pub best: Option<PathBuf>,
     /// Stop when N epochs in a row brought nothing better on the validation images
     #[arg(long, value_name = "N", requires = "validation")]
@@ -82,8 +96,8 @@ enum Recipe {
 }
 
 impl Args {
-    /// The recipe, with the parts of it that were asked for otherwise.
-    pub fn config(&self) -> TrainConfig {
+    /// The recipe with this seed, and with the parts of it that were asked for otherwise.
+    pub fn config(&self, seed: u64) -> TrainConfig {
         let recipe = match self.recipe {
             Recipe::Pytorch => TrainConfig::pytorch(),
             Recipe::Paddle => TrainConfig::paddle(),
@@ -93,12 +107,23 @@ impl Args {
             epochs: if self.dry_run { epochs.min(1) } else { epochs },
             batch_size: self.batch_size.unwrap_or(recipe.batch_size),
             learning_rate: self.lr.unwrap_or(recipe.learning_rate),
-            seed: self.seed,
+            seed,
             device: self.device,
             engine: self.engine,
             threads: self.threads.map(usize::from),
+            instructions: self.instructions.0,
             ..recipe
         }
+    }
+
+    /// The seeds to train with.
+    pub fn seeds(&self) -> Result<RangeInclusive<u64>> {
+        seeds(self.seed, self.seeds.unwrap_or(NonZeroUsize::MIN))
+    }
+
+    /// Where a seed's part of what goes to `dir` is kept.
+    pub fn folder(&self, dir: &Path, seed: u64) -> PathBuf {
+        if self.seeds.is_some() { dir.join(format!("seed-{seed}")) } else { dir.into() }
     }
 
     /// libtorch's own threads, for its engine.
@@ -136,6 +161,20 @@ fn device(name: &str) -> Result<Device, String> {
             .and_then(|index| index.parse().ok())
             .map(Device::Cuda)
             .ok_or_else(|| "choose auto, cpu, cuda or cuda:N".into()),
+    }
+}
+
+/// None is the fastest.
+#[derive(Clone, Copy)]
+struct Instructions(Option<InstructionSet>);
+
+fn instructions(name: &str) -> Result<Instructions, String> {
+    match name {
+        "auto" => Ok(Instructions(None)),
+        "avx512" => Ok(Instructions(Some(InstructionSet::Avx512))),
+        "avx2" => Ok(Instructions(Some(InstructionSet::Avx2))),
+        "portable" => Ok(Instructions(Some(InstructionSet::Portable))),
+        _ => Err("choose auto, avx512, avx2 or portable".into()),
     }
 }
 

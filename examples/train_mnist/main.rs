@@ -13,6 +13,7 @@ use program::{
     kept_run::{command_line, resumed, stop},
     outcome,
     progress::Progress,
+    seeds::spread,
     signals::{Signals, exit_code},
     terminal::Terminal,
 };
@@ -39,10 +40,9 @@ fn run(mut args: Args, ranks: Ranks) -> Result<ExitCode> {
     }
     args.check_files()?;
     let terminal = Terminal { quiet: args.quiet };
-    let checkpoints = args.checkpoint.as_ref().map(Checkpoints::open).transpose()?;
-    let earlier = resumed(args.config(), args.resume, checkpoints.as_ref())?;
-    let is_resumed = earlier.is_some();
-    let trainer = ranks.join(earlier.map_or_else(|| Trainer::new(args.config()), Ok)?)?;
+    let seeds = args.seeds()?;
+    // Before the data: it may have something to refuse.
+    let mut first = Some(Kept::open(&args, *seeds.start(), ranks)?);
 
     let mnist = load(args.data.clone(), &terminal)?;
     let sizes = (mnist.train.len(), mnist.test.len());
@@ -52,23 +52,46 @@ fn run(mut args: Args, ranks: Ranks) -> Result<ExitCode> {
     }
     let sets = Sets::of(mnist, &args)?;
     terminal.print(format_args!("{}", lenet::summary([1, 32, 32])))?;
-    trainer.check_data(&sets.train).context("cannot resume with this --data and --validation")?;
-    note_start(&trainer, is_resumed, &args, &terminal, sets.train.len());
-    let report = match &args.report {
-        Some(dir) if is_resumed => Some(Report::resume(dir, trainer.epochs())?),
-        Some(dir) => Some(Report::create(dir)?),
-        None => None,
-    };
-
     let signals = Signals::catch()?;
-    let mut run =
-        Run { args, terminal, trainer, sets, checkpoints, report, signals, test_accuracy: None };
-    while !run.is_over() {
-        if let Break(signal) = run.epoch()? {
-            return run.stop(signal);
+    let mut accuracies = vec![];
+    let several = seeds.start() < seeds.end();
+    for seed in seeds {
+        let kept = first.take().map_or_else(|| Kept::open(&args, seed, ranks), Ok)?;
+        if several {
+            terminal.print(format_args!("seed {seed}\n"))?;
         }
+        let mut run = Run::start(kept, &args, &terminal, &sets, &signals)?;
+        while !run.is_over() {
+            if let Break(signal) = run.epoch()? {
+                return run.stop(signal);
+            }
+        }
+        accuracies.push(run.end()? * 100.0);
     }
-    run.end()
+    if several {
+        let spread = spread("test accuracy after the last epoch, %", &accuracies);
+        terminal.print(format_args!("{spread}"))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A seed's trainer, new or resumed, and where its checkpoints are kept.
+struct Kept {
+    trainer: Trainer,
+    checkpoints: Option<Checkpoints>,
+    is_resumed: bool,
+}
+
+impl Kept {
+    fn open(args: &Args, seed: u64, ranks: Ranks) -> Result<Kept> {
+        let dir = args.checkpoint.as_ref().map(|dir| args.folder(dir, seed));
+        let checkpoints = dir.map(Checkpoints::open).transpose()?;
+        let config = args.config(seed);
+        let earlier = resumed(config.clone(), args.resume, checkpoints.as_ref())?;
+        let is_resumed = earlier.is_some();
+        let trainer = ranks.join(earlier.map_or_else(|| Trainer::new(config), Ok)?)?;
+        Ok(Kept { trainer, checkpoints, is_resumed })
+    }
 }
 
 /// What is trained and tested on.
@@ -86,7 +109,7 @@ impl Sets {
             (train, validation) = (rest, Some(kept_out));
         }
         if args.dry_run {
-            let batch_size = args.config().batch_size;
+            let batch_size = args.config(0).batch_size;
             (train, test) = (train.first(batch_size), test.first(batch_size));
         }
         Ok(Sets { train, validation, test })
@@ -114,20 +137,42 @@ fn note_start(
     }
 }
 
-/// A run of the program, from epoch to epoch.
-struct Run {
-    args: Args,
-    terminal: Terminal,
+/// A run with one seed, from epoch to epoch.
+struct Run<'a> {
+    args: &'a Args,
+    terminal: &'a Terminal,
     trainer: Trainer,
-    sets: Sets,
+    sets: &'a Sets,
     checkpoints: Option<Checkpoints>,
-    report: Option<Report>,
-    signals: Signals,
+    report: Option<(Report, PathBuf)>,
+    signals: &'a Signals,
     /// After the last epoch.
     test_accuracy: Option<f64>,
 }
 
-impl Run {
+impl<'a> Run<'a> {
+    fn start(
+        Kept { trainer, checkpoints, is_resumed }: Kept,
+        args: &'a Args,
+        terminal: &'a Terminal,
+        sets: &'a Sets,
+        signals: &'a Signals,
+    ) -> Result<Run<'a>> {
+        let unfit = "cannot resume with this --data and --validation";
+        trainer.check_data(&sets.train).context(unfit)?;
+        note_start(&trainer, is_resumed, args, terminal, sets.train.len());
+        let dir = args.report.as_ref().map(|dir| args.folder(dir, trainer.config().seed));
+        let report = dir.map(|dir| -> Result<_> {
+            let report = match is_resumed {
+                true => Report::resume(&dir, trainer.epochs())?,
+                false => Report::create(&dir)?,
+            };
+            Ok((report, dir.join("report.html")))
+        });
+        let report = report.transpose()?;
+        Ok(Run { args, terminal, trainer, sets, checkpoints, report, signals, test_accuracy: None })
+    }
+
     /// Whether all epochs are trained, or so many in a row brought nothing better.
     fn is_over(&self) -> bool {
         let epochs = self.trainer.epochs();
@@ -138,14 +183,14 @@ impl Run {
 
     /// Trains an epoch, tests, and reports; or the signal that stopped it.
     fn epoch(&mut self) -> Result<ControlFlow<usize>> {
-        if let Some(signal) = caught(&self.trainer, &self.signals)? {
+        if let Some(signal) = caught(&self.trainer, self.signals)? {
             return Ok(Break(signal));
         }
         let (epoch, epochs) = (self.trainer.epochs() + 1, self.trainer.config().epochs);
         self.terminal.print(format_args!("epoch {epoch}\n"))?;
         let (done, total) = (self.trainer.samples(), self.sets.train.len());
         let title = format!("epoch {epoch}/{epochs}");
-        let progress = Progress::start(&self.terminal, title, done, total);
+        let progress = Progress::start(self.terminal, title, done, total);
         let train = match self.train(&progress)? {
             Continue(stats) => stats,
             Break(signal) => return Ok(Break(signal)),
@@ -155,7 +200,7 @@ impl Run {
         self.test_accuracy = Some(test.accuracy);
         let mut record = EpochRecord::new(epoch, train, test, seconds);
         record.validation = self.validate()?;
-        let shown = show_epoch(&record, &self.terminal).and_then(|()| self.report(&record));
+        let shown = show_epoch(&record, self.terminal).and_then(|()| self.report(&record));
         // Whatever became of that, the epoch is not lost. After it, so that a run which is killed in between reports again.
         if let Some(checkpoints) = &self.checkpoints {
             checkpoints.save(&self.trainer)?;
@@ -199,14 +244,14 @@ impl Run {
     }
 
     fn report(&mut self, record: &EpochRecord) -> Result<()> {
-        if let Some(report) = &mut self.report {
+        if let Some((report, _)) = &mut self.report {
             report.record(record, &self.trainer.state_dict(), &self.sets.test)?;
         }
         Ok(())
     }
 
-    /// After the last epoch.
-    fn end(mut self) -> Result<ExitCode> {
+    /// After the last epoch: the test accuracy.
+    fn end(mut self) -> Result<f64> {
         if let Some(best) = self.trainer.best() {
             self.terminal.note(format_args!(
                 "epoch {} did best on the validation images: {:.6}",
@@ -214,19 +259,19 @@ impl Run {
             ));
         }
         self.terminal.print(format_args!("End of the training\n"))?;
-        let page = self.args.report.as_ref().map(|dir| dir.join("report.html"));
-        if let Some(page) = page.filter(|page| page.exists()) {
+        if let Some((_, page)) = self.report.as_ref().filter(|(_, page)| page.exists()) {
             self.terminal.note(format_args!("report written to {}", page.display()));
         }
-        if self.test_accuracy.is_none() {
-            // All ranks evaluate, although the first alone has something to save.
-            self.test_accuracy = Some(self.trainer.evaluate(&self.sets.test)?.accuracy);
-        }
+        let accuracy = match self.test_accuracy {
+            Some(accuracy) => accuracy,
+            None => self.trainer.evaluate(&self.sets.test)?.accuracy, // all was trained before
+        };
+        self.test_accuracy = Some(accuracy);
         if let Some(path) = &self.args.save_model {
             self.save(path)?;
             self.terminal.note(format_args!("weights saved to {}", path.display()));
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(accuracy)
     }
 
     /// Saves what was trained, and says how to resume.

@@ -40,51 +40,75 @@ impl<V: Vector, const IN: usize, const OUT: usize> Kernel<V> for DenseGradient<'
     #[inline(always)]
     fn run(mut self) {
         let rows = self.weight_gradient.len() / IN;
-        for pair in 0..rows / 2 {
-            self.rows::<2>(2 * pair);
-        }
-        if !rows.is_multiple_of(2) {
-            self.rows::<1>(rows - 1);
+        assert!(self.first + rows <= OUT);
+        // Blocks outermost: the part of the panels that all rows need stays in the first cache.
+        for block in (0..row_length::<V>(IN)).step_by(BLOCK) {
+            for pair in 0..rows / 2 {
+                self.tile::<2>(2 * pair, block);
+            }
+            if !rows.is_multiple_of(2) {
+                self.tile::<1>(rows - 1, block);
+            }
         }
     }
 }
 
 impl<V: Vector, const IN: usize, const OUT: usize> DenseGradient<'_, V, IN, OUT> {
-    /// `ROWS` rows from `row` on.
+    /// A block of `ROWS` rows from `row` on.
     #[inline(always)]
-    fn rows<const ROWS: usize>(&mut self, row: usize) {
-        let length = row_length::<V>(IN);
-        let first = self.first + row;
-        assert!(first + ROWS <= OUT);
-        for block in (0..length).step_by(BLOCK) {
-            let mut sums = [[V::splat(0.0); BLOCK]; ROWS];
-            for &Operands { panel, output_gradient } in self.operands {
-                let images = output_gradient.len() / OUT;
-                assert_eq!(panel.len(), images * length);
-                for image in 0..images {
-                    let (start, place) = (image * length + block, image * OUT + first);
-                    // SAFETY: the panel has a row of `length` for each image, and blocks divide it. `dz` has a row of OUT, and
-                    // first + ROWS <= OUT. So every place is within the lengths that were asserted.
-                    unsafe {
-                        let mut inputs = [V::splat(0.0); BLOCK];
-                        for (i, input) in inputs.iter_mut().enumerate() {
-                            *input = *panel.get_unchecked(start + i);
-                        }
-                        for (high, sums) in sums.iter_mut().enumerate() {
-                            let dz = V::splat(*output_gradient.get_unchecked(place + high));
-                            for (sum, input) in sums.iter_mut().zip(inputs) {
-                                *sum = input.mul_add(dz, *sum);
-                            }
-                        }
+    fn tile<const ROWS: usize>(&mut self, row: usize, block: usize) {
+        let (length, first) = (row_length::<V>(IN), self.first + row);
+        assert!(first + ROWS <= OUT && block + BLOCK <= length);
+        let mut sums = [[V::splat(0.0); BLOCK]; ROWS];
+        for &Operands { panel, output_gradient } in self.operands {
+            let images = output_gradient.len() / OUT;
+            assert_eq!(panel.len(), images * length);
+            // SAFETY: the panel has a row of `length` for each image, and `output_gradient` one of OUT; that the block and the rows
+            // are within them was asserted.
+            unsafe {
+                // Eight at a time, which the compiler unrolls: it takes a third less.
+                let eights = images - images % 8;
+                for eight in (0..eights).step_by(8) {
+                    for image in eight..eight + 8 {
+                        let input = panel.as_ptr().add(image * length + block);
+                        add(input, output_gradient.as_ptr().add(image * OUT + first), &mut sums);
                     }
                 }
+                for image in eights..images {
+                    let input = panel.as_ptr().add(image * length + block);
+                    add(input, output_gradient.as_ptr().add(image * OUT + first), &mut sums);
+                }
             }
-            // Without what fills up the panel's rows.
-            let wide = IN.saturating_sub(block * V::LANES).min(BLOCK * V::LANES);
-            for (high, sums) in sums.iter().enumerate() {
-                let start = (row + high) * IN + block * V::LANES;
-                self.weight_gradient[start..start + wide].copy_from_slice(&V::floats(sums)[..wide]);
-            }
+        }
+        // Without what fills up the panel's rows.
+        let wide = IN.saturating_sub(block * V::LANES).min(BLOCK * V::LANES);
+        for (high, sums) in sums.iter().enumerate() {
+            let start = (row + high) * IN + block * V::LANES;
+            self.weight_gradient[start..start + wide].copy_from_slice(&V::floats(sums)[..wide]);
+        }
+    }
+}
+
+/// Adds an image's products: of [`BLOCK`] vectors from `input` on with `ROWS` numbers from `dz` on.
+///
+/// # Safety
+///
+/// They are there.
+#[inline(always)]
+unsafe fn add<V: Vector, const ROWS: usize>(
+    input: *const V,
+    dz: *const f32,
+    sums: &mut [[V; BLOCK]; ROWS],
+) {
+    let mut inputs = [V::splat(0.0); BLOCK];
+    for (i, value) in inputs.iter_mut().enumerate() {
+        // SAFETY: the caller sees to it. So below.
+        *value = unsafe { *input.add(i) };
+    }
+    for (high, sums) in sums.iter_mut().enumerate() {
+        let dz = V::splat(unsafe { *dz.add(high) });
+        for (sum, input) in sums.iter_mut().zip(inputs) {
+            *sum = input.mul_add(dz, *sum);
         }
     }
 }

@@ -75,8 +75,13 @@ impl InstructionSet {
         with_vector!(self, V => V::LANES)
     }
 
+    /// Does `work`.
+    pub(crate) fn work<W: Work>(self, work: W) -> W::Output {
+        self.run(Compiled(work))
+    }
+
     /// Runs a kernel.
-    pub(crate) fn run<K: AnyKernel<Output>, Output>(self, kernel: K) -> Output {
+    pub(super) fn run<K: AnyKernel<Output>, Output>(self, kernel: K) -> Output {
         with_vector!(self, V => V::vectorize(kernel))
     }
 }
@@ -111,11 +116,6 @@ pub(crate) trait Work {
     /// Computes it. Must be `#[inline(always)]`, as all that it calls: what is not inlined is compiled for any CPU. `FMA` says
     /// whether `f32::mul_add` is an instruction.
     fn run<const FMA: bool>(self) -> Self::Output;
-}
-
-/// Does `work` with the fastest instructions that this CPU has.
-pub(crate) fn fastest<W: Work>(work: W) -> W::Output {
-    InstructionSet::best().run(Compiled(work))
 }
 
 struct Compiled<W>(W);

@@ -11,7 +11,10 @@
 //! - **Caches.** A group goes forward and back while what its layers gave (`activations`) is in a core's second cache.
 //! - **Threads.** Each has some groups of the batch (`worker`), and then owns part of the gradients (`share`): whole
 //!   rows of the dense weights, so that only the first layers' 2,616 gradients are added up between threads, in the order
-//!   of the threads. The same number of threads gives the same bits.
+//!   of the images.
+//! - **The same bits.** No result depends on the threads, the vectors or the CPU: a multiplication and an addition round once
+//!   (`multiply_add`, where the CPU has no instruction for it), shared gradients are summed by `units` of eight images and then in
+//!   the order of the images, and so are all others. exp and ln come from the crate libm.
 //! - **Ranks.** Several processes train on parts of a batch. They exchange what each thread has recorded (`record`), and each
 //!   makes all gradients of it.
 //! - **One image.** Where there is a single image, lanes go over a layer's outputs instead (`packed`).
@@ -63,7 +66,7 @@ pub use batch::Batch;
 pub(crate) use cross_entropy::{Sample, cross_entropy};
 pub use images::Images;
 pub use instruction_set::InstructionSet;
-pub(crate) use instruction_set::{Work, fastest};
+pub(crate) use instruction_set::Work;
 pub use layout::{CLASSES, PIXELS, part};
 pub(crate) use multiply_add::multiply_add;
 pub use network::{Network, Outcome};

@@ -15,7 +15,7 @@ pub(super) struct Record<V> {
     f6: Tape<V>,
     output: Tape<V>,
     /// `[units, SHARED]`: the gradients of C1 to S4, added up by units.
-    shared: Vec<f32>,
+    shared: Rows<f32>,
     /// `[images]`: the cross-entropy of each.
     losses: Vec<f32>,
     /// `[images]`: whether the answer was right.
@@ -28,15 +28,46 @@ struct Tape<V> {
     inputs: usize,
     outputs: usize,
     /// `[images, row_length]`
-    panel: Vec<V>,
+    panel: Rows<V>,
     /// `[images, outputs]`
-    output_gradient: Vec<f32>,
+    output_gradient: Rows<f32>,
+}
+
+/// Memory that grows to what it has held, and is not cleared again.
+#[derive(Debug)]
+struct Rows<T> {
+    memory: Vec<T>,
+    used: usize,
+}
+
+impl<T: Copy> Rows<T> {
+    fn new() -> Rows<T> {
+        Rows { memory: vec![], used: 0 }
+    }
+
+    fn clear(&mut self) {
+        self.used = 0;
+    }
+
+    /// Room for so many more: what was there before, or `blank`.
+    fn push(&mut self, length: usize, blank: T) -> &mut [T] {
+        let start = self.used;
+        self.used += length;
+        if self.memory.len() < self.used {
+            self.memory.resize(self.used, blank);
+        }
+        &mut self.memory[start..self.used]
+    }
+
+    fn as_slice(&self) -> &[T] {
+        &self.memory[..self.used]
+    }
 }
 
 impl<V: Vector> Tape<V> {
     fn new(layer: Layer) -> Tape<V> {
         let (inputs, outputs) = (layer.fan_in(), layer.bias().len());
-        Tape { inputs, outputs, panel: vec![], output_gradient: vec![] }
+        Tape { inputs, outputs, panel: Rows::new(), output_gradient: Rows::new() }
     }
 
     fn clear(&mut self) {
@@ -46,37 +77,33 @@ impl<V: Vector> Tape<V> {
 
     /// Takes a group's, of its first `images` lanes.
     fn push(&mut self, images: usize, input: &[V], output_gradient: &[V]) {
-        let (start, row) = (self.panel.len(), row_length::<V>(input.len()));
-        self.panel.resize(start + images * row, V::splat(0.0));
-        let rows = V::floats_mut(&mut self.panel[start..]);
+        let row = row_length::<V>(self.inputs);
+        let rows = V::floats_mut(self.panel.push(images * row, V::splat(0.0)));
         V::vectorize(Transpose { vectors: input, rows, row: row * V::LANES });
 
-        let (start, row) = (self.output_gradient.len(), output_gradient.len());
-        self.output_gradient.resize(start + images * row, 0.0);
-        let rows = &mut self.output_gradient[start..];
-        V::vectorize(Transpose { vectors: output_gradient, rows, row });
+        let rows = self.output_gradient.push(images * self.outputs, 0.0);
+        V::vectorize(Transpose { vectors: output_gradient, rows, row: self.outputs });
     }
 
     fn operands(&self) -> Operands<'_, V> {
-        Operands { panel: &self.panel, output_gradient: &self.output_gradient }
+        let (panel, output_gradient) = (self.panel.as_slice(), self.output_gradient.as_slice());
+        Operands { panel, output_gradient }
     }
 
     /// Appends an image's numbers, without what fills up the panel's row.
     fn pack(&self, image: usize, bytes: &mut Vec<u8>) {
+        let Operands { panel, output_gradient } = self.operands();
         let row = row_length::<V>(self.inputs);
-        let input = V::floats(&self.panel[image * row..][..row]);
+        let input = V::floats(&panel[image * row..][..row]);
         put(&input[..self.inputs], bytes);
-        put(&self.output_gradient[image * self.outputs..][..self.outputs], bytes);
+        put(&output_gradient[image * self.outputs..][..self.outputs], bytes);
     }
 
     /// Takes the next image's numbers.
     fn unpack(&mut self, bytes: &mut &[u8]) {
-        let (start, row) = (self.panel.len(), row_length::<V>(self.inputs));
-        self.panel.resize(start + row, V::splat(0.0));
-        take(bytes, &mut V::floats_mut(&mut self.panel[start..])[..self.inputs]);
-        let start = self.output_gradient.len();
-        self.output_gradient.resize(start + self.outputs, 0.0);
-        take(bytes, &mut self.output_gradient[start..]);
+        let row = self.panel.push(row_length::<V>(self.inputs), V::splat(0.0));
+        take(bytes, &mut V::floats_mut(row)[..self.inputs]);
+        take(bytes, self.output_gradient.push(self.outputs, 0.0));
     }
 }
 
@@ -94,7 +121,7 @@ impl<V: Vector> Record<V> {
             c5: Tape::new(Layer::C5),
             f6: Tape::new(Layer::F6),
             output: Tape::new(Layer::OUTPUT),
-            shared: vec![],
+            shared: Rows::new(),
             losses: vec![],
             right: vec![],
         }
@@ -116,9 +143,7 @@ impl<V: Vector> Record<V> {
         self.c5.push(images, s4, c5_gradient);
         self.f6.push(images, c5, f6_gradient);
         self.output.push(images, f6, output);
-        let start = self.shared.len();
-        self.shared.resize(start + images.div_ceil(UNIT) * SHARED, 0.0);
-        let sums = &mut self.shared[start..];
+        let sums = self.shared.push(images.div_ceil(UNIT) * SHARED, 0.0);
         V::vectorize(UnitSums { lanes: shared_lanes, sums });
     }
 
@@ -140,7 +165,7 @@ impl<V: Vector> Record<V> {
 
     /// `[units, SHARED]`: the gradients of C1 to S4.
     pub fn shared(&self) -> &[f32] {
-        &self.shared
+        self.shared.as_slice()
     }
 
     /// What the gradients of C5, F6 and the output layer are made of.
@@ -151,7 +176,7 @@ impl<V: Vector> Record<V> {
     /// Appends it as bytes, unit by unit, little-endian. They do not depend on `V`, and those of the parts of a batch, one
     /// after another, are those of the batch.
     pub fn pack(&self, bytes: &mut Vec<u8>) {
-        for (unit, shared) in self.shared.chunks_exact(SHARED).enumerate() {
+        for (unit, shared) in self.shared().chunks_exact(SHARED).enumerate() {
             put(shared, bytes);
             for image in (unit * UNIT..self.losses.len()).take(UNIT) {
                 for tape in [&self.c5, &self.f6, &self.output] {
@@ -169,9 +194,7 @@ impl<V: Vector> Record<V> {
         self.clear();
         for image in 0..images {
             if image % UNIT == 0 {
-                let start = self.shared.len();
-                self.shared.resize(start + SHARED, 0.0);
-                take(&mut bytes, &mut self.shared[start..]);
+                take(&mut bytes, self.shared.push(SHARED, 0.0));
             }
             for tape in [&mut self.c5, &mut self.f6, &mut self.output] {
                 tape.unpack(&mut bytes);

@@ -29,7 +29,7 @@ use std::{collections::BTreeMap, convert::Infallible, ops::ControlFlow, path::Pa
 /// ```
 ///
 /// It does not go through libtorch, whose calls cost more than what they do for one image. The same seed gives the same weights,
-/// bit for bit, on the same kind of CPU.
+/// bit for bit, on every CPU.
 ///
 /// Source: the paper's sections II.B and III.B, and appendix C.
 #[derive(Debug)]

@@ -1,4 +1,5 @@
 use super::{KERNEL, LAYERS, LayerKind, WINDOW, conv_output_size, pool_output_size};
+use crate::{Error, Result};
 use std::fmt;
 
 /// The table of a `LeNet`'s layers: what `torchsummary.summary(net, (1, 32, 32))` prints.
@@ -24,18 +25,19 @@ pub struct SummaryRow {
     pub parameters: i64,
 }
 
-/// The layers of a `LeNet` for an input of `[channels, height, width]`.
+/// The layers of a `LeNet` for an input of `[channels, height, width]`: [`Summary::new`] for an input that is known to fit.
 ///
 /// # Panics
 ///
-/// Where the network takes no such input. It takes one channel, and a height and width from 32 (what it is made for) to 35:
-/// with these C5 sees each image once, as its 120 outputs need.
+/// Where `Summary::new` gives an error.
 pub fn summary(input: [i64; 3]) -> Summary {
-    let [channels, height, width] = input;
-    assert!(
-        channels == 1 && (32..=35).contains(&height) && (32..=35).contains(&width),
-        "LeNet takes images of 1 channel and 32 to 35 pixels each way, not {input:?}"
-    );
+    match Summary::new(input) {
+        Ok(summary) => summary,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn table(input: [i64; 3]) -> Summary {
     let mut table = Summary { rows: vec![] };
     let mut shape = input.to_vec();
     let mut add = |layer, output_shape: Vec<i64>, parameters| {
@@ -74,6 +76,29 @@ pub fn summary(input: [i64; 3]) -> Summary {
 }
 
 impl Summary {
+    /// The layers of a `LeNet` for an input of `[channels, height, width]`.
+    ///
+    /// ```
+    /// use lenet::Summary;
+    ///
+    /// assert_eq!(Summary::new([1, 32, 32])?.parameters(), 61_750);
+    /// assert!(Summary::new([3, 224, 224]).is_err());
+    /// # Ok::<(), lenet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] where the network takes no such input. It takes one channel, and a height and width from 32 (what
+    /// it is made for) to 35: with these C5 sees each image once, as its 120 outputs need.
+    pub fn new(input: [i64; 3]) -> Result<Summary> {
+        let [channels, height, width] = input;
+        if channels != 1 || !(32..=35).contains(&height) || !(32..=35).contains(&width) {
+            let expected = "1 channel, and a height and width from 32 to 35";
+            return Err(Error::invalid("input", expected, format!("{input:?}")));
+        }
+        Ok(table(input))
+    }
+
     /// The layers, in the order in which they run. The average pooling within a `DownSample` has a row of its own, before
     /// the `DownSample`'s.
     pub fn rows(&self) -> &[SummaryRow] {

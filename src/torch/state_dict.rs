@@ -36,7 +36,6 @@ use crate::{
 ///
 /// - [`Error::Io`]: the file cannot be read;
 /// - [`Error::UnknownForm`]: it is of no form that is known;
-/// - [`Error::WrittenOnly`]: it is ONNX;
 /// - [`Error::Malformed`]: it is damaged, or holds what is not weights;
 /// - [`Error::StateDict`]: its names or shapes are not those of `vs`; the error lists them;
 /// - [`Error::Torch`]: the device cannot hold them.

@@ -39,7 +39,7 @@ use std::{convert::Infallible, ops::ControlFlow, path::Path};
 /// # Ok::<(), lenet::Error>(())
 /// ```
 ///
-/// The same seed, number of threads and CPU give the same weights, bit for bit. On a GPU cuDNN may choose kernels that sum
+/// On a CPU the same seed gives the same weights, bit for bit, with any number of threads, on any CPU. On a GPU cuDNN may choose kernels that sum
 /// in no fixed order.
 #[derive(Debug)]
 pub struct Trainer {
@@ -374,8 +374,8 @@ impl Trainer {
         run.to_bytes(self.weights()?, self.engine.buffers()?, path)
     }
 
-    /// The trainer that [`save_checkpoint`](Trainer::save_checkpoint) wrote: it ends as that one would have, bit for bit,
-    /// with the same number of threads on the same kind of CPU, and the same data: [`check_data`](Trainer::check_data) tells.
+    /// The trainer that [`save_checkpoint`](Trainer::save_checkpoint) wrote: with the same data it ends as that one would have, bit
+    /// for bit, whatever the number of threads and the CPU. [`check_data`](Trainer::check_data) tells whether the data are the same.
     ///
     /// # Errors
     ///

@@ -49,10 +49,21 @@ impl Array {
 
     /// The array with its axes in reverse order.
     pub(super) fn transposed(&self) -> Array {
-        let reversed = |axes: &[usize]| axes.iter().rev().copied().collect::<Vec<_>>();
-        let (shape, strides) = (reversed(&self.shape), reversed(&row_major(&self.shape)));
+        let axes: Vec<_> = (0..self.shape.len()).rev().collect();
+        self.permuted(&axes).unwrap_or_else(|| self.clone())
+    }
+
+    /// The array with its axes in this order: NumPy's `transpose(axes)`. `None` where these are not its axes, each once.
+    pub(super) fn permuted(&self, axes: &[usize]) -> Option<Array> {
+        let mut sorted = axes.to_vec();
+        sorted.sort_unstable();
+        if !sorted.into_iter().eq(0..self.shape.len()) {
+            return None;
+        }
+        let pick = |of: &[usize]| axes.iter().map(|&axis| of[axis]).collect::<Vec<_>>();
+        let (shape, strides) = (pick(&self.shape), pick(&row_major(&self.shape)));
         let values = positions(0, &shape, &strides).map(|position| self.values[position]).collect();
-        Array { shape, values }
+        Some(Array { shape, values })
     }
 }
 
@@ -112,6 +123,11 @@ mod tests {
         assert_eq!(transposed.shape(), [3, 2, 1]);
         assert_eq!(transposed.values(), [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
         assert_eq!(transposed.transposed(), array);
+        let permuted = array.permuted(&[1, 0, 2]).unwrap();
+        assert_eq!((permuted.shape(), permuted.values()), (&[2, 1, 3][..], array.values()));
+        for axes in [&[0, 1][..], &[0, 1, 1], &[0, 1, 3], &[0, 1, 2, 3]] {
+            assert!(array.permuted(axes).is_none());
+        }
     }
 
     #[test]

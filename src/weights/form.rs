@@ -14,13 +14,12 @@ pub enum Form {
     Npz,
     /// `.pdparams`: what `paddle.save` writes.
     Paddle,
-    /// `.onnx`: LeNet's graph and weights, with metadata, for onnxruntime and other runtimes. Written only.
+    /// `.onnx`: LeNet's graph and weights, with metadata, for onnxruntime and other runtimes.
     Onnx,
 }
 
-/// What [`Error::UnknownForm`] lists for a file to read, and for one to write.
-const READ: &str = ".safetensors, .pt, .pth, .bin, .npz, .pdparams";
-const WRITTEN: &str = ".safetensors, .pt, .pth, .bin, .npz, .pdparams, .onnx";
+/// What [`Error::UnknownForm`] lists.
+const KNOWN: &str = ".safetensors, .pt, .pth, .bin, .npz, .pdparams, .onnx";
 
 impl Form {
     /// The form that the extension of `path` stands for.
@@ -41,7 +40,7 @@ impl Form {
             other => Err(Error::UnknownForm {
                 path: path.to_owned(),
                 got: other.map_or("no extension".into(), |extension| format!(".{extension}")),
-                known: WRITTEN,
+                known: KNOWN,
             }),
         }
     }
@@ -57,7 +56,7 @@ impl Form {
             None | Some([]) => "it is empty".into(),
             Some(start) => format!("it begins with \"{}\"", start.escape_ascii()),
         };
-        Error::UnknownForm { path: path.to_owned(), got, known: READ }
+        Error::UnknownForm { path: path.to_owned(), got, known: KNOWN }
     }
 
     /// The name that messages use.

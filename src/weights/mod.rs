@@ -9,7 +9,7 @@
 //! | `torch.save` | `.pt` `.pth` `.bin` | `state_dict()`, alone or in a checkpoint; zip and legacy | for `torch.load(path, weights_only=True)` |
 //! | npz | `.npz` | `numpy.savez`, `numpy.savez_compressed` | for `numpy.load` |
 //! | `paddle.save` | `.pdparams` | `state_dict()`, alone or in a checkpoint | for `net.set_state_dict(paddle.load(path))` |
-//! | ONNX | `.onnx` | no | LeNet's graph with its weights, with metadata, for `onnxruntime.InferenceSession(path)` |
+//! | ONNX | `.onnx` | where the graph is LeNet's: what is written here, and `torch.onnx.export`'s | LeNet's graph with its weights, with metadata, for `onnxruntime.InferenceSession(path)` |
 //!
 //! Names and shapes are PyTorch's. A file is not trusted: a pickle is read as data and never run, and what is damaged,
 //! cut short or contradicts itself is an [`Error::Malformed`](crate::Error::Malformed) that says where.
@@ -40,9 +40,8 @@ mod file;
 
 pub use crate::mismatch::StateDictMismatch;
 pub use array::Array;
-pub(crate) use file::OPTIMIZER;
+pub(crate) use file::{BESIDE_WEIGHTS, CHECKPOINT};
 pub use form::Form;
-pub(crate) use forms::CHECKSUM;
 pub use state_dict::{NonFinite, StateDict};
 
 #[cfg(feature = "torch")]

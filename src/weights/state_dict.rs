@@ -6,6 +6,7 @@ use std::{
 
 use super::{Array, Form, StateDictMismatch};
 use crate::{Error, Result, network};
+use sha2::{Digest, Sha256};
 
 /// Named arrays in a file's or a model's order, with what their file says about them.
 ///
@@ -35,6 +36,8 @@ pub struct StateDict {
     pub metadata: BTreeMap<String, String>,
     /// The file that it was read from.
     pub(super) origin: Option<(PathBuf, Form)>,
+    /// Whether that file had a checksum of itself, which was right.
+    pub(crate) sealed: bool,
     arrays: Vec<(String, Array)>,
     positions: HashMap<String, usize>,
 }
@@ -113,6 +116,23 @@ impl StateDict {
         self.arrays.get(*position).map(|(_, array)| array)
     }
 
+    /// The SHA-256, in hexadecimal, of all values in the order of the arrays, each a little-endian `f32`: equal weights have equal
+    /// ones, whatever form they are kept in. `convert FILE` prints it.
+    ///
+    /// ```
+    /// use lenet::weights::{Array, StateDict};
+    ///
+    /// let mut weights = StateDict::new();
+    /// weights.insert("fc.bias", Array::new(vec![2], vec![1.0, -1.0])?)?;
+    /// assert!(weights.sha256().starts_with("dee9bee3"));
+    /// # Ok::<(), lenet::Error>(())
+    /// ```
+    pub fn sha256(&self) -> String {
+        let values = self.iter().flat_map(|(_, array)| array.values());
+        let bytes: Vec<_> = values.flat_map(|value| value.to_le_bytes()).collect();
+        Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// The arrays that hold NaN or infinities, and how many.
     pub fn non_finite(&self) -> Vec<NonFinite> {
         let found = self.iter().map(|(name, array)| {
@@ -130,6 +150,7 @@ impl StateDict {
         let path = self.origin.as_ref().map_or(NO_FILE.into(), |(path, _)| path.clone());
         let mut mismatch = StateDictMismatch { path, ..StateDictMismatch::default() };
         for (&name, &expected) in &expected {
+            mismatch.shared += usize::from(self.get(name).is_some());
             match self.get(name).map(Array::shape) {
                 None => mismatch.missing.push(name.into()),
                 Some(got) if got != expected => {
@@ -199,8 +220,24 @@ impl StateDict {
                 None => self.arrays.push((name, array)),
             }
         }
-        self.positions = self.arrays.iter().map(|(name, _)| name.clone()).zip(0..).collect();
+        self.number();
         taken
+    }
+
+    /// Takes away what all names begin with, as long as that is one of these.
+    pub(super) fn strip(&mut self, prefixes: &[&str]) {
+        let shared = |arrays: &[(String, Array)]| {
+            let all = |prefix: &str| arrays.iter().all(|(name, _)| name.starts_with(prefix));
+            prefixes.iter().find(|prefix| all(prefix) && !arrays.is_empty()).map(|it| it.len())
+        };
+        while let Some(length) = shared(&self.arrays) {
+            self.arrays.iter_mut().for_each(|(name, _)| drop(name.drain(..length)));
+        }
+        self.number();
+    }
+
+    fn number(&mut self) {
+        self.positions = self.arrays.iter().map(|(name, _)| name.clone()).zip(0..).collect();
     }
 }
 
@@ -238,6 +275,36 @@ mod tests {
             "(a state_dict in memory) does not fit the model, which is unchanged; missing: fc.bias; \
              unexpected: head.bias; fc.weight: expected [2, 3], got [3, 2]"
         );
+    }
+
+    #[test]
+    fn another_networks_weights_are_told_in_one_sentence() {
+        let mut weights = StateDict::new();
+        for name in ["C1.weight", "C1.bias", "output.weight"] {
+            weights.insert(name, Array::new(vec![1], vec![0.0]).unwrap()).unwrap();
+        }
+        assert_eq!(
+            weights.to_flat(&expected()).unwrap_err().to_string(),
+            "(a state_dict in memory) has another network's weights: 3 tensors such as C1.weight, where the model, \
+             which is unchanged, has 2 such as fc.bias"
+        );
+    }
+
+    #[test]
+    fn prefixes_are_stripped_where_all_names_have_them() {
+        let stripped = |names: &[&str]| {
+            let mut weights = StateDict::new();
+            for &name in names {
+                weights.insert(name, Array::new(vec![], vec![0.0]).unwrap()).unwrap();
+            }
+            weights.strip(&["a.", "b."]);
+            assert!(weights.names().all(|name| weights.get(name).is_some()));
+            weights.names().map(String::from).collect::<Vec<_>>()
+        };
+        assert_eq!(stripped(&["b.a.x", "b.a.y"]), ["x", "y"]);
+        assert_eq!(stripped(&["a.b.x", "a.b.a.y"]), ["x", "a.y"]);
+        assert_eq!(stripped(&["a.x", "y"]), ["a.x", "y"]);
+        assert!(stripped(&[]).is_empty());
     }
 
     #[test]

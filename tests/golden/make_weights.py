@@ -2,10 +2,13 @@
 
     python tests/golden/make_weights.py pytorch      # needs torch, NumPy, safetensors
     python tests/golden/make_weights.py paddle       # needs paddlepaddle, NumPy
+    python tests/golden/make_weights.py onnx         # needs torch, onnxscript, NumPy
+    python tests/golden/make_weights.py numpy        # needs NumPy, safetensors
 
-All but two hold one tiny network, whose values are eighths of small integers: exact in every floating-point type, so that
-the tests can say what each file must come to. The two others are the whole LeNet of seed 0, as in pytorch.safetensors
-and paddle.safetensors beside this script.
+All but four hold one tiny network, whose values are eighths of small integers: exact in every floating-point type, so that
+the tests can say what each file must come to. Two others are the whole LeNet of seed 0, as in pytorch.safetensors
+and paddle.safetensors beside this script. The two of ONNX, which are gzipped, are what torch.onnx.export writes of the
+whole LeNet by the older and by the newer way, with values as regular as the tiny network's.
 """
 
 import os
@@ -167,7 +170,46 @@ def paddle():
     return f"paddle {paddle.__version__}"
 
 
-MAKERS = {"pytorch": pytorch, "paddle": paddle}
+def onnx():
+    import gzip
+    import io
+
+    import torch
+    from reference import LeNet
+
+    net = LeNet()
+    with torch.no_grad():
+        for k, parameter in enumerate(net.parameters()):
+            parameter.copy_(torch.from_numpy(values(k, parameter.shape) % 8))
+    images = torch.zeros(1, 1, 32, 32)
+    old, new = io.BytesIO(), io.BytesIO()
+    torch.onnx.export(net, (images,), old, dynamo=False, dynamic_axes={"input.1": {0: "n"}})
+    torch.onnx.export(net, (images,), dynamo=True, external_data=False).save(new)
+    for name, file in (("export.onnx.gz", old), ("export_dynamo.onnx.gz", new)):
+        (FOLDER / name).write_bytes(gzip.compress(file.getvalue(), mtime=0))
+    return f"torch {torch.__version__}"
+
+
+def numpy():
+    """What users pickle and save by themselves of what Paddle and NumPy hold."""
+    from safetensors.numpy import save_file
+
+    def pdparams(name, change):
+        arrays = {key: change(array.T if key == "fc.weight" else array) for key, array in ARRAYS.items()}
+        (FOLDER / name).write_bytes(pickle.dumps(arrays, 5 if "5" in name else 4))
+
+    pdparams("protocol_5.pdparams", np.ascontiguousarray)
+    pdparams("protocol_5_fortran.pdparams", np.asfortranarray)
+    axes = {4: (0, 2, 1, 3), 2: (1, 0), 1: (0,)}
+    pdparams("protocol_5_axes.pdparams", lambda a: np.ascontiguousarray(a.transpose(axes[a.ndim])).transpose(axes[a.ndim]))
+    pdparams("big_endian.pdparams", lambda array: array.astype(">f4"))
+    pdparams("big_endian_f64.pdparams", lambda array: np.asfortranarray(array.astype(">f8")))
+    np.savez(FOLDER / "big_endian_fortran.npz", **{key: np.asfortranarray(a.astype(">f8")) for key, a in ARRAYS.items()})
+    save_file({f"module.{key}": array for key, array in ARRAYS.items()}, FOLDER / "data_parallel.safetensors")
+    return "safetensors"
+
+
+MAKERS = {"pytorch": pytorch, "paddle": paddle, "onnx": onnx, "numpy": numpy}
 
 if __name__ == "__main__":
     name = sys.argv[1] if len(sys.argv) == 2 else ""

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    io::Read,
 };
 
 use lenet::{
@@ -11,7 +12,7 @@ use lenet::{
     weights::{Array, Form, StateDict},
 };
 
-use super::{awkward, bits, golden};
+use super::{assert_refused, awkward, bits, golden, tiny_value};
 
 /// A message's fields: number and value, in the order of the file.
 struct Fields<'a>(Vec<(u64, Value<'a>)>);
@@ -203,30 +204,127 @@ fn what_is_no_lenet_is_not_written() {
 }
 
 #[test]
-fn reading_says_that_it_is_written_only() {
+fn what_is_written_is_read_with_every_bit() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("net.pt");
     let onnx = folder.path().join("net.onnx");
-    awkward_lenet().write(&onnx).unwrap();
+    let weights = awkward_lenet().with_metadata("gürteltier", "½ \"\n");
+    weights.write(&onnx).unwrap();
     fs::rename(onnx, &path).unwrap();
-    let error = StateDict::read(&path).unwrap_err();
-    assert!(matches!(error, Error::WrittenOnly { form: "ONNX", .. }), "{error}");
-    // What torch.onnx.export's files begin with.
-    assert_eq!(Form::of_bytes(b"\x08\x08\x12\x07pytorch"), Some(Form::Onnx));
-    assert_eq!(Form::of_bytes(b"\x08\x08"), None);
+    let read = StateDict::read(&path).unwrap();
+    assert_eq!((read.form(), read.len()), (Some(Form::Onnx), 14));
+    assert_eq!(read.metadata, weights.metadata);
+    for (name, array) in weights.iter() {
+        assert_eq!(read.get(name).unwrap().shape(), array.shape(), "{name}");
+        assert_eq!(bits(read.get(name).unwrap()), bits(array), "{name}");
+    }
+}
+
+/// What `torch.onnx.export` wrote, by the older and by the newer way.
+fn exports() -> [Vec<u8>; 2] {
+    ["export.onnx.gz", "export_dynamo.onnx.gz"].map(|name| {
+        let mut bytes = vec![];
+        let file = fs::File::open(golden("weights").join(name)).unwrap();
+        flate2::read::GzDecoder::new(file).read_to_end(&mut bytes).unwrap();
+        bytes
+    })
 }
 
 #[test]
-fn metadata_stays_but_for_a_checkpoints_checksum() {
+fn what_torch_exports_of_the_posts_network_is_read() {
+    for export in exports() {
+        let weights = StateDict::from_bytes(&export).unwrap();
+        weights.check_lenet().unwrap();
+        for (k, (name, expected)) in awkward_lenet().iter().enumerate() {
+            let array = weights.get(name).unwrap();
+            assert_eq!(array.shape(), expected.shape(), "{name}");
+            let count = array.values().len();
+            let values: Vec<_> = (0..count).map(|i| tiny_value(k, i).rem_euclid(8.0)).collect();
+            assert_eq!(array.values(), values, "{name}");
+        }
+    }
+    // A file that only begins so.
+    assert_eq!(Form::of_bytes(b"\x08\x08\x12\x07pytorch"), Some(Form::Onnx));
+    assert_eq!(Form::of_bytes(b"\x08\x08"), None);
+    assert_refused(b"\x08\x08\x12\x07pytorch", "there is no graph in it");
+}
+
+/// The file with this in place of that, which is as long.
+fn replaced(file: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    assert_eq!(from.len(), to.len());
+    let start = file.windows(from.len()).position(|window| window == from);
+    let start = start.unwrap_or_else(|| panic!("no {}", from.escape_ascii()));
+    [&file[..start], to, &file[start + from.len()..]].concat()
+}
+
+#[test]
+fn a_graph_that_computes_something_else_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.onnx");
+    awkward_lenet().write(&path).unwrap();
+    let own = fs::read(&path).unwrap();
+    let [old, new] = exports();
+    for (file, from, to, why) in [
+        (&own, &b"\x22\x04Tanh"[..], &b"\x22\x04Relu"[..], "Relu is not what follows"),
+        (&own, b"AveragePool", b"GlobalPool!", "GlobalPool! is not what follows"),
+        (&own, b"kernel_shape@\x02@\x02", b"kernel_shape@\x02@\x03", "AveragePool's kernel_shape"),
+        (&own, b"strides@\x02@\x02", b"strides@\x01@\x02", "AveragePool's strides"),
+        (&own, b"transB\x18\x01", b"transB\x18\x00", "expected"),
+        (
+            &own,
+            b"B\x0econ_sam.2.bias",
+            b"B\x0econ_sam.6.bias",
+            "two values are named con_sam.6.bias",
+        ),
+        (&own, b"\x0a\x09con_sam.1\x12", b"\x0a\x09con_sam.5\x12", "no value con_sam.5"),
+        (&own, b"B\x02\x10\x11", b"B\x02\x10\x05", "opset 5"),
+        (&old, b"strides@\x01@\x01", b"strides@\x01@\x02", "Conv's strides"),
+        (&old, b"dilations@\x01@\x01", b"dilations@\x02@\x02", "Conv's dilations"),
+        (&old, b"\x0a\x04axis\x18\x01", b"\x0a\x04axis\x18\x02", "Gather's axis"),
+        (&old, b"alpha\x15\0\0\x80?", b"alpha\x15\0\0\0@", "Gemm's alpha"),
+        (&new, b"group\x18\x01", b"group\x18\x02", "Conv's group"),
+    ] {
+        assert_refused(&replaced(file, from, to), why);
+    }
+}
+
+#[test]
+fn a_damaged_model_is_survived() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.onnx");
+    awkward_lenet().write(&path).unwrap();
+    let own = fs::read(&path).unwrap();
+    let [old, new] = exports();
+    for file in [own, old, new] {
+        for length in (0..file.len()).step_by(9_973) {
+            assert!(StateDict::from_bytes(&file[..length]).is_err(), "{length} bytes");
+        }
+        let mut damaged = file.clone();
+        for position in (0..file.len()).step_by(4_999) {
+            for changed in [file[position] ^ 1, file[position] ^ 0x80, 0, 0xff] {
+                damaged[position] = changed;
+                if let Ok(weights) = StateDict::from_bytes(&damaged) {
+                    weights.check_lenet().unwrap();
+                }
+            }
+            damaged[position] = file[position];
+        }
+    }
+}
+
+#[test]
+fn a_checkpoint_written_as_onnx_is_none() {
     let folder = tempfile::tempdir().unwrap();
     let [checkpoint, path] = ["run.safetensors", "net.onnx"].map(|name| folder.path().join(name));
     let config = TrainConfig { device: Device::Cpu, ..TrainConfig::pytorch() };
     Trainer::new(config).unwrap().save_checkpoint(&checkpoint).unwrap();
+    let file = fs::read(&checkpoint).unwrap();
+    for key in ["lenet.sha256", "lenet.checkpoint"] {
+        assert!(file.windows(key.len()).any(|window| window == key.as_bytes()));
+    }
     let weights = StateDict::read(&checkpoint).unwrap().with_metadata("gürteltier", "½ \"\n");
     weights.write(&path).unwrap();
-
-    let mut expected = weights.metadata.clone();
-    assert!(expected.remove("lenet.sha256").is_some());
-    assert_eq!(metadata(&fs::read(&path).unwrap()), expected);
-    assert!(expected.contains_key("lenet.checkpoint") && expected.contains_key("gürteltier"));
+    let found = metadata(&fs::read(&path).unwrap());
+    assert_eq!(found, weights.metadata);
+    assert_eq!(found.keys().collect::<Vec<_>>(), ["gürteltier", "lenet", "libtorch", "network"]);
 }

@@ -153,7 +153,7 @@ fn programs_that_make_no_sense() {
             refusal(&file);
         }
     }
-    for protocol in [0, 1, 5, 6, 255] {
+    for protocol in [0, 1, 6, 255] {
         refusal(&[0x80, protocol, b'}', b'.']);
         refusal(&zip(&[entry("a/data.pkl", [0x80, protocol, b'}', b'.'])]));
     }
@@ -200,7 +200,7 @@ fn views_that_reach_outside_their_storage() {
     let huge = "\u{8a}\x08\u{ff}\u{ff}\u{ff}\u{ff}\u{ff}\u{ff}\u{ff}\x7f";
     assert_refused(&one_tensor(huge, "K\x01\u{85}", "K\x01\u{85}"), outside);
     assert_refused(&one_tensor("K\0", "K\x02\u{85}", &format!("{huge}\u{85}")), outside);
-    assert_refused(&one_tensor("K\0", &format!("{huge}\u{85}"), "K\x01\u{85}"), "times the file");
+    assert_refused(&one_tensor("K\0", &format!("{huge}\u{85}"), "K\x01\u{85}"), outside);
     assert_refused(&one_tensor("K\0", &format!("{huge}K\x02\u{86}"), "K\0K\0\u{86}"), "overflows");
     assert_refused(
         &one_tensor("K\0", "J\u{ff}\u{ff}\u{ff}\u{ff}\u{85}", "K\x01\u{85}"),
@@ -217,6 +217,114 @@ fn views_that_reach_outside_their_storage() {
     for count in ["K\x03", "K\x05", "J\u{ff}\u{ff}\u{ff}\u{ff}", huge, "N"] {
         refusal(&one_tensor_of(count, 16, "K\0", "K\x01\u{85}", "K\x01\u{85}"));
     }
+}
+
+#[test]
+fn a_name_that_is_bytes_is_none() {
+    // SHORT_BINBYTES is bytes; SHORT_BINSTRING is Python 2's str.
+    refused(b"\x80\x03}C\x01aNs.", "bytes for a key, not a string");
+    for (name, good) in [(&b"U\x01x"[..], true), (b"C\x01x", false)] {
+        let tensor = one_tensor("K\0", "K\x02\u{85}", "K\x01\u{85}");
+        let renamed = replaced(&tensor, b"X\x01\0\0\0x", name);
+        assert_eq!(StateDict::from_bytes(&renamed).is_ok(), good);
+        let array =
+            one_array(&[b"(K\x01K\x01\x85", &dtype("f4", "<")[..], b"\x89C\x04\0\0\0\0t"].concat());
+        let renamed = replaced(&array, b"X\x01\0\0\0x", name);
+        assert_eq!(StateDict::from_bytes(&renamed).is_ok(), good);
+    }
+    let device = replaced(&one_tensor("K\0", ")", ")"), b"X\x03\0\0\0cpu", b"C\x03cpu");
+    assert_refused(&device, "not (class, name, device, count)");
+    assert_refused(
+        b"\x80\x03}X\x1b\0\0\0StructuredToParameterName@@}C\x01aX\x01\0\0\0bss.",
+        "not a dict of strings",
+    );
+}
+
+/// The pickle, or the zip's pickle, with this in place of that.
+fn replaced(file: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let replaced = |bytes: &[u8]| {
+        let start = bytes.windows(from.len()).position(|window| window == from).unwrap();
+        [&bytes[..start], to, &bytes[start + from.len()..]].concat()
+    };
+    if !file.starts_with(b"PK") {
+        return replaced(file);
+    }
+    let archive = rawzip::ZipArchive::from_slice(file).unwrap();
+    let mut records = archive.entries();
+    let mut entries = vec![];
+    while let Some(record) = records.next_entry().unwrap() {
+        let name = String::from_utf8(record.file_path().as_ref().to_vec()).unwrap();
+        let data = archive.get_entry(record.wayfinder()).unwrap().data();
+        entries.push(entry(
+            &name,
+            if name.ends_with("data.pkl") { replaced(data) } else { data.into() },
+        ));
+    }
+    zip(&entries)
+}
+
+#[test]
+fn a_state_on_what_has_none() {
+    let tensor = one_tensor("K\0", "K\x02\u{85}", "K\x01\u{85}");
+    StateDict::from_bytes(&tensor).unwrap();
+    for state in [&b"}b"[..], b"Nb", b"X\x02\0\0\0abb", b"(K\x01J\0\0\0\x40tb"] {
+        let stated = replaced(&tensor, b")RtRs.", &[b")RtR", state, b"s."].concat());
+        assert_refused(&stated, "a state is set on what torch._utils._rebuild_tensor_v2 makes");
+    }
+    // A dict has no attributes, and an OrderedDict's are a dict, once.
+    refused(b"\x80\x02}}b.", "a state is set on what has none");
+    refused(b"\x80\x02ccollections\nOrderedDict\n)RNb.", "a state is set on what has none");
+    refused(b"\x80\x02ccollections\nOrderedDict\n)R}b}b.", "a state is set on what has none");
+    for file in files(b"\x80\x02ccollections\nOrderedDict\n)R}b.") {
+        assert!(StateDict::from_bytes(&file).unwrap().is_empty());
+    }
+}
+
+#[test]
+fn an_ordered_dict_as_python_2_pickles_it() {
+    let tensor = one_tensor("K\0", "K\x02\u{85}", "K\x01\u{85}");
+    let start = b"}X\x01\0\0\0xctorch._utils";
+    let old = replaced(&tensor, start, b"ccollections\nOrderedDict\n(](](U\x01xctorch._utils");
+    let old = replaced(&old, b")RtRs.", b")RtReetR.");
+    assert_eq!(StateDict::from_bytes(&old).unwrap().names().collect::<Vec<_>>(), ["x"]);
+    refused(b"\x80\x02ccollections\nOrderedDict\n](K\x01e\x85R.", "of what is not pairs");
+    refused(b"\x80\x02ccollections\nOrderedDict\nK\x01\x85R.", "of what is not a list");
+    refused(b"\x80\x02ccollections\nOrderedDict\n]]\x86R.", "more than one argument");
+    // A long list, given to many.
+    let list = [&b"\x80\x02](](K\x01K\x02eq\0"[..], &b"h\0".repeat(1 << 12), b"eq\x01"].concat();
+    let calls = b"ccollections\nOrderedDict\nh\x01\x85R0".repeat(1 << 9);
+    let calls =
+        calls.strip_suffix(b"0").unwrap().split(|&byte| byte == b'0').collect::<Vec<_>>().concat();
+    refused([&list[..], &calls, b"."].concat(), "items of OrderedDicts");
+}
+
+/// A few bytes as the elements of many arrays.
+#[test]
+fn arrays_that_share_bytes_do_not_multiply() {
+    let zeros = vec![0; 1 << 16];
+    let mut pickle = [b"\x80\x03}(X\x01\0\0\0b", &b"B"[..]].concat();
+    pickle.extend((zeros.len() as u32).to_le_bytes());
+    pickle.extend(zeros);
+    pickle.extend(b"q\0");
+    for i in 0..64 {
+        pickle.extend([b"X\x02\0\0\0", format!("{i:02}").as_bytes()].concat());
+        pickle.extend(b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85C\x01b\x87R(K\x01M\0\x40\x85");
+        pickle.extend([&dtype("f4", "<")[..], b"\x89h\0tb"].concat());
+    }
+    pickle.extend(b"u.");
+    let nested = [b"\x80\x03}X\x05\0\0\0model", &pickle[2..pickle.len() - 1], b"s."].concat();
+    let without_bytes = {
+        // The bytes under a key beside the state_dict.
+        let mut outer = b"\x80\x03}(X\x01\0\0\0bB".to_vec();
+        outer.extend((1_u32 << 16).to_le_bytes());
+        outer.extend(vec![0; 1 << 16]);
+        outer.extend(b"q\0X\x05\0\0\0model}(");
+        let arrays = nested.windows(7).position(|window| window == b"X\x02\0\0\x0000").unwrap();
+        outer.extend(&nested[arrays..nested.len() - 3]);
+        outer.extend(b"uu.");
+        outer
+    };
+    assert_refused(&without_bytes, "arrays come to 8 times the file");
 }
 
 /// A .pdparams of one array `x` whose state is this, as pickled.
@@ -253,13 +361,34 @@ fn faulty_arrays() {
     assert_refused(&state(b"K\x01", b"J\xff\xff\xff\xff\x85", &f4, b"\x89", two), "negative");
     assert_refused(&state(b"K\x01", b"N", &f4, b"\x89", two), "not integers");
     assert_refused(&state(b"K\x01", b"K\x02\x85", &f4, b"N", two), "order is not a bool");
-    assert_refused(&state(b"K\x01", b"K\x02\x85", &f4, b"\x89", b"N"), "not bytes");
+    assert_refused(&state(b"K\x01", b"K\x02\x85", &f4, b"\x89", b"N"), "None is not bytes");
     assert_refused(&state(b"K\x01", b"K\x02\x85", b"N", b"\x89", two), "dtype is none");
-    assert_refused(&state(b"K\x01", b"K\x02\x85", &dtype("f4", ">"), b"\x89", two), "big-endian");
+    let big = b"C\x08?\x80\0\0@\0\0\0";
+    let good = state(b"K\x01", b"K\x02\x85", &dtype("f4", ">"), b"\x89", big);
+    assert_eq!(StateDict::from_bytes(&good).unwrap().get("x").unwrap().values(), [1.0, 2.0]);
     assert_refused(&state(b"K\x01", b"K\x02\x85", &dtype("i4", "<"), b"\x89", two), "dtype <i4");
     assert_refused(&state(b"K\x01", b"K\x02\x85", &dtype("b1", "|"), b"\x89", two), "dtype |b1");
     assert_refused(&state(b"K\x01", b"K\x02\x85", &dtype("O8", "|"), b"\x89", two), "dtype |O8");
     assert_refused(&one_array(b"N"), "not a tuple of five");
+    // What _reconstruct is given has no use, and has to be what NumPy gives it.
+    let good = state(b"K\x01", b"K\x02\x85", &f4, b"\x89", two);
+    for (from, to) in [
+        (&b"K\0\x85C\x01b\x87R"[..], &b"\x8a\x06\0\0\0\0\0\x01\x85C\x01b\x87R"[..]),
+        (b"K\0\x85C\x01b\x87R", b"K\x01\x85C\x01b\x87R"),
+        (b"C\x01b\x87R", b"C\x02f8\x87R"),
+        (b"\x85C\x01b\x87R", b"\x85\x86R"),
+    ] {
+        assert_refused(&replaced(&good, from, to), "not made by _reconstruct");
+    }
+    for (from, to) in [
+        (&b"J\xff\xff\xff\xffJ"[..], &b"J\0\0\0\x40J"[..]), // the size of an element
+        (b"K\0tb", b"K\x3ftb"),                             // flags
+        (b"R(K\x03", b"R(K\x09"),                           // the version
+        (b"NNN", b"N}N"),                                   // fields
+    ] {
+        assert_refused(&replaced(&good, from, to), "the state of dtype <f4 is not");
+    }
+    assert_refused(&replaced(&good, b"\x89\x88\x87R", b"\x88\x88\x87R"), "not made by dtype");
     // An array that was never given a state has no elements: it must not become zeros.
     let start = b"\x80\x03}X\x01\0\0\0xcnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85C\x01b\x87Rs.";
     assert_refused(start, "not a tensor");

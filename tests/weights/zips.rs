@@ -120,6 +120,18 @@ fn an_archive_packed_anew_opens() {
     assert_tiny(&StateDict::from_bytes(&packed).unwrap(), "deflated");
     let without = changed(|entries| entries.iter_mut().for_each(|entry| entry.crc = Some(0)));
     assert_tiny(&StateDict::from_bytes(&without).unwrap(), "without CRCs");
+    // As a big-endian machine writes it.
+    let big = changed(|entries| {
+        find(entries, "byteorder").content = b"big".into();
+        let storages = entries.iter_mut().filter(|entry| entry.name.contains("/data/"));
+        storages.for_each(|entry| {
+            entry.content.as_chunks_mut::<4>().0.iter_mut().for_each(|float| float.reverse());
+        });
+    });
+    assert_tiny(&StateDict::from_bytes(&big).unwrap(), "big-endian");
+    // Unpacked and packed again by a program that keeps folders.
+    let folders = changed(|entries| entries.insert(0, entry("state_dict/data/", "")));
+    assert_tiny(&StateDict::from_bytes(&folders).unwrap(), "with a folder");
     // PyTorch before 2.1 wrote no byteorder.
     let old = changed(|entries| entries.retain(|entry| !entry.name.ends_with("byteorder")));
     assert_tiny(&StateDict::from_bytes(&old).unwrap(), "without byteorder");
@@ -134,14 +146,14 @@ fn damaged_and_lying_entries() {
         &changed(|entries| find(entries, "byteorder").crc = Some(1)),
         "neither little nor big",
     );
-    assert_refused(&one(|entry| entry.size = Some(71)), "data/0 is 71 bytes, not 72");
+    assert_refused(&one(|entry| entry.size = Some(71)), "size is stated as 71 and is 72");
     assert_refused(&one(|entry| entry.content.push(0)), "data/0 is 73 bytes, not 72");
-    assert_refused(&one(|entry| entry.size = Some(u32::MAX)), "is 4294967295 bytes, not 72");
+    assert_refused(&one(|entry| entry.size = Some(u32::MAX)), "stated as 4294967295 and is 72");
     assert_refused(
         &changed(|entries| find(entries, "data.pkl").size = Some(9)),
-        "should be 9 bytes",
+        "size is stated as 9 and is",
     );
-    assert_refused(&one(|entry| entry.method = 12), "is packed with");
+    assert_refused(&one(|entry| entry.method = 12), "is packed by method 12");
     assert_refused(&one(|entry| entry.flags = 1), "is encrypted");
     assert_refused(&one(|entry| entry.local_name = Some("archive/data/9".into())), "another name");
     let deflated = |size| {
@@ -175,13 +187,92 @@ fn entries_that_are_missing_or_too_many() {
     );
     assert_refused(&changed(|entries| entries.push(entries[2].clone())), "two entries are named");
     assert_refused(
-        &changed(|entries| find(entries, "byteorder").content = b"big".into()),
-        "big-endian",
-    );
-    assert_refused(
         &changed(|entries| find(entries, "byteorder").content = b"odd".into()),
         "byteorder",
     );
+}
+
+/// The file with these bytes at `offset`, counted from the end where it is negative.
+fn patched(file: &[u8], offset: isize, bytes: &[u8]) -> Vec<u8> {
+    let mut file = file.to_vec();
+    let offset = if offset < 0 { file.len().strict_add_signed(offset) } else { offset as usize };
+    file[offset..offset + bytes.len()].copy_from_slice(bytes);
+    file
+}
+
+#[test]
+fn an_end_that_lies_about_the_directory() {
+    // The last 22 bytes are the end record: PyTorch's has a zip64 one of 56 and its locator of 20 before it, NumPy's has not.
+    for (file, zip64) in [("state_dict.pt", true), ("savez.npz", false)] {
+        let good = golden_bytes(file);
+        assert_tiny(&StateDict::from_bytes(&good).unwrap(), file);
+        let number = |at: isize| {
+            let at = good.len().strict_add_signed(at);
+            u32::from_le_bytes(good[at..at + 4].try_into().unwrap())
+        };
+        let (size, start) = (number(-10), number(-6));
+        for wrong in [0, size - 1, size + 1, u32::MAX - 1, u32::MAX] {
+            // All ones say that the zip64 record has the number.
+            if !(zip64 && wrong == u32::MAX) {
+                let bytes = patched(&good, -10, &wrong.to_le_bytes());
+                assert_refused(&bytes, &format!("is stated as {wrong}"));
+            }
+        }
+        for wrong in [0, start - 1, start + 1, start + size] {
+            refusal(&patched(&good, -6, &wrong.to_le_bytes()));
+        }
+        for disk in [-18, -16] {
+            refusal(&patched(&good, disk, &[1, 0]));
+        }
+        for count in [-14, -12] {
+            refusal(&patched(&good, count, &[3, 0]));
+        }
+        assert_refused(&patched(&good, -2, &[1, 0]), "length of the comment");
+    }
+    let good = golden_bytes("state_dict.pt");
+    // The zip64 record: its own size, the version, disks, counts, the directory's size and offset; and its locator.
+    let record = -22 - 20 - 56;
+    for (at, wrong) in [
+        (4, 45),
+        (14, 46),
+        (16, 1),
+        (20, 1),
+        (24, 9),
+        (32, 9),
+        (40, 0),
+        (40, u64::MAX),
+        (48, 0),
+        (60, 1),
+        (64, 0),
+        (72, 2),
+    ] {
+        let width = if matches!(at, 14 | 16 | 20 | 60 | 72) { 2 } else { 8 };
+        refusal(&patched(&good, record + at, &wrong.to_le_bytes()[..width]));
+    }
+}
+
+#[test]
+fn entries_that_need_a_version_that_there_is_not() {
+    for file in ["state_dict.pt", "savez.npz"] {
+        let good = golden_bytes(file);
+        let directory = good.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
+        for version in [1_u16, 46, 63, 99, 255, 0xffff] {
+            for at in [4, directory + 6] {
+                let bytes = patched(&good, at as isize, &version.to_le_bytes());
+                assert_refused(&bytes, &format!("version {version} of zip is needed"));
+            }
+        }
+    }
+}
+
+#[test]
+fn an_entry_that_is_not_used_is_checked_too() {
+    assert_refused(&changed(|entries| find(entries, "id").crc = Some(1)), "the CRC of");
+    for (record, content) in
+        [("/version", "11\n"), ("/version", "three"), ("format_version", "2"), ("alignment", "63")]
+    {
+        refusal(&changed(|entries| find(entries, record).content = content.into()));
+    }
 }
 
 #[test]
@@ -191,10 +282,10 @@ fn entries_that_overlap() {
     let mut second = entry("a.npy", array.clone());
     second.offset = Some(0);
     let mut entries = vec![entry("a.npy", array), second.clone()];
-    assert_refused(&zip(&entries), "two entries are named a.npy");
+    assert_refused(&zip(&entries), "overlaps");
     second.name = "b.npy".into();
     entries[1] = second;
-    assert_refused(&zip(&entries), "another name in its local header");
+    assert_refused(&zip(&entries), "overlaps");
     // An archive inside the first entry, whose entry the directory lists, too.
     let inner = zip(&[entry("b.npy", npy("(1,)", &[0; 4]))]);
     let mut hidden = entry("b.npy", npy("(1,)", &[0; 4]));

@@ -2,7 +2,7 @@ use super::{
     activations::Activations, deltas::Deltas, output::Output, squash::Squash, weights::Weights,
 };
 use crate::{
-    kernels::{Sample, Work, fastest},
+    kernels::{InstructionSet, Sample, Work},
     lenet_1998::LeNet1998Config,
 };
 
@@ -21,6 +21,8 @@ pub(crate) struct Network {
     activations: Box<Activations>,
     deltas: Box<Deltas>,
     judge: Judge,
+    /// All give the same bits.
+    instructions: InstructionSet,
 }
 
 /// What stays as it is.
@@ -60,6 +62,7 @@ impl Network {
                 squash: Squash { amplitude, slope },
                 values: std::array::from_fn(value),
             },
+            instructions: InstructionSet::best(),
         }
     }
 
@@ -87,12 +90,12 @@ impl Network {
 
     /// One step down each image's gradient in turn.
     pub fn train<'a>(&mut self, images: impl Iterator<Item = (&'a Pixels, u8)>) -> Seen {
-        fastest(Train { network: self, images })
+        self.instructions.work(Train { network: self, images })
     }
 
     /// What the network makes of each image.
     pub fn answers<'a>(&self, images: impl Iterator<Item = (&'a Pixels, u8)>) -> Vec<Sample> {
-        fastest(Answers { network: self, images })
+        self.instructions.work(Answers { network: self, images })
     }
 
     /// Estimates the second derivatives anew, from `count` images.
@@ -101,7 +104,7 @@ impl Network {
         images: impl Iterator<Item = (&'a Pixels, u8)>,
         count: usize,
     ) {
-        fastest(Estimate { network: self, images, count });
+        self.instructions.work(Estimate { network: self, images, count });
     }
 }
 
@@ -192,6 +195,38 @@ impl<'a, I: Iterator<Item = (&'a Pixels, u8)>> Work for Estimate<'_, I> {
             deltas.second::<FMA>(activations, &squares, judge.squash, &judge.output);
             activations.square_inputs();
             deltas.descend::<FMA>(activations, curvature, &rates, &judge.output);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{InstructionSet, Network, Pixels};
+    use crate::lenet_1998::{LeNet1998Config, OutputUnits};
+
+    #[test]
+    fn all_instructions_give_the_same_bits() {
+        let image = |seed: usize| -> Pixels {
+            std::array::from_fn(|y| std::array::from_fn(|x| (seed * (x * y + x + 7)) as u8))
+        };
+        let images: Vec<_> = (1..9).map(|seed| (image(seed), seed as u8)).collect();
+        for output in [OutputUnits::Rbf, OutputUnits::Linear] {
+            let config = LeNet1998Config { output, ..LeNet1998Config::default() };
+            let trained = |instructions| {
+                let mut network = Network::new(config, Some(0.1), &config.parameters(3));
+                network.instructions = instructions;
+                let images = || images.iter().map(|(image, label)| (image, *label));
+                network.estimate_curvature(images(), 8);
+                network.set_rates(0.01, 0.02);
+                let seen = network.train(images());
+                let bits = |numbers: Vec<f32>| numbers.into_iter().map(f32::to_bits).collect();
+                let numbers: [Vec<_>; 2] = [network.parameters(), network.curvature()].map(bits);
+                (numbers, seen.loss.to_bits(), network.answers(images()))
+            };
+            let expected = trained(InstructionSet::Portable);
+            for set in InstructionSet::available() {
+                assert!(trained(set) == expected, "{output:?}, {set:?}");
+            }
         }
     }
 }

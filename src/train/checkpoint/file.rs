@@ -5,8 +5,8 @@
 //! epoch follows from the seed and the number of epochs before it, and no other random number is drawn after the initial weights.
 
 use crate::{
-    Error, Result,
-    weights::{Array, CHECKSUM, Form, NonFinite, OPTIMIZER, StateDict},
+    Error, Result, seal,
+    weights::{Array, BESIDE_WEIGHTS, CHECKPOINT, Form, NonFinite, StateDict},
 };
 use std::{collections::BTreeMap, path::Path};
 
@@ -20,10 +20,7 @@ pub(in crate::train) struct Checkpoint {
     pub buffers: BTreeMap<String, Vec<f32>>,
 }
 
-/// The metadata's key for the position; those for the versions are the names of [`versions`].
-const STATE: &str = "lenet.checkpoint";
-
-/// What has to be the same for a run to resume with the same bits.
+/// What has to be the same for a run to resume with the same bits: names, which are keys of the metadata, and values.
 fn versions(network: &'static str) -> [(&'static str, &'static str); 3] {
     // libtorch: the version whose random numbers and optimizers these are.
     [("lenet", env!("CARGO_PKG_VERSION")), ("libtorch", "2.13.0"), ("network", network)]
@@ -43,14 +40,16 @@ impl Checkpoint {
             return Err(Error::invalid("weights", "finite numbers to save", got));
         }
         for (name, buffer) in buffers {
-            weights
-                .insert(format!("{OPTIMIZER}{name}"), Array::new(vec![buffer.len()], buffer)?)?;
+            let buffer = Array::new(vec![buffer.len()], buffer)?;
+            weights.insert(format!("{BESIDE_WEIGHTS}{name}"), buffer)?;
         }
-        weights.metadata.insert(STATE.into(), state);
-        weights.metadata.insert(CHECKSUM.into(), String::new());
+        weights.metadata.insert(CHECKPOINT.into(), state);
+        weights.metadata.insert(seal::KEY.into(), seal::BLANK.into());
         let versions = versions(network).map(|(name, version)| (name.into(), version.into()));
         weights.metadata.extend(versions);
-        weights.to_bytes(Form::Safetensors, path)
+        let mut file = weights.to_bytes(Form::Safetensors, path)?;
+        seal::put(&mut file).map_err(|reason| Error::malformed(path, "checkpoint", reason))?;
+        Ok(file)
     }
 
     /// # Errors
@@ -68,7 +67,7 @@ impl Checkpoint {
 
     fn of(network: &'static str, mut weights: StateDict, path: &Path) -> Result<Checkpoint> {
         let malformed = |reason: &str| Error::malformed(path, "checkpoint", reason);
-        if !weights.metadata.contains_key(CHECKSUM) {
+        if !weights.sealed {
             return Err(malformed("it has no checksum"));
         }
         let mut differences = vec![];
@@ -79,9 +78,9 @@ impl Checkpoint {
             }
         }
         refuse(path, differences)?;
-        let state = weights.metadata.get(STATE).ok_or_else(|| malformed("it has no state"))?;
+        let state = weights.metadata.get(CHECKPOINT).ok_or_else(|| malformed("it has no state"))?;
         let state = state.clone();
-        let buffers = weights.take(OPTIMIZER).into_iter();
+        let buffers = weights.take(BESIDE_WEIGHTS).into_iter();
         let buffers = buffers.map(|(name, buffer)| (name, buffer.values().to_vec())).collect();
         Ok(Checkpoint { state, weights, buffers })
     }

@@ -1,22 +1,27 @@
 //! The forms of weights: each file's bytes to a [`StateDict`], and back.
+//!
+//! What all forms accept is said in one place each: the element types in `dtype.rs`, the keys under which a dict holds the
+//! state_dict in `pickle/mod.rs` (only pickles nest), and what may stand before all names in [`PREFIXES`].
 
 mod archive;
-mod checksum;
 mod dtype;
 mod fault;
 mod npy;
 mod npz;
+mod numpy;
 mod onnx;
 mod paddle;
 mod pickle;
 mod safetensors;
 mod torch_save;
 
-pub(crate) use checksum::CHECKSUM;
 pub(super) use fault::Fault;
 use fault::Parsed;
 
 use super::{Form, StateDict};
+
+/// What wrapping a model puts before its names: `nn.DataParallel`, `torch.compile`, or one around the other.
+pub(super) const PREFIXES: [&str; 2] = ["module.", "_orig_mod."];
 
 /// What tells a form, what reads it, and what writes it.
 type Sign = fn(&[u8]) -> bool;
@@ -36,14 +41,13 @@ impl Form {
         signs.into_iter().find(|(_, is)| is(bytes)).map(|(form, _)| form)
     }
 
-    /// `None` for a form that is written only.
-    pub(super) fn reader(self) -> Option<Reader> {
+    pub(super) fn reader(self) -> Reader {
         match self {
-            Form::Safetensors => Some(safetensors::read),
-            Form::Torch => Some(torch_save::read),
-            Form::Npz => Some(npz::read),
-            Form::Paddle => Some(paddle::read),
-            Form::Onnx => None,
+            Form::Safetensors => safetensors::read,
+            Form::Torch => torch_save::read,
+            Form::Npz => npz::read,
+            Form::Paddle => paddle::read,
+            Form::Onnx => onnx::read,
         }
     }
 

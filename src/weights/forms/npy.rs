@@ -2,7 +2,7 @@
 
 use super::{
     super::Array,
-    dtype::{Dtype, checked_shape, not_floating},
+    dtype::{Element, checked_shape},
     fault::{Fault, Parsed},
 };
 
@@ -24,35 +24,26 @@ pub(super) fn read(bytes: &[u8]) -> Parsed<Array> {
     let header = str::from_utf8(header).map_err(|_| "the header is not UTF-8")?;
     let Header { descr, fortran_order, shape } = Header::parse(header)
         .ok_or_else(|| Fault(format!("the header {header:?} cannot be read")))?;
-    array(descr, fortran_order, &shape, elements)
+    array(Element::of_numpy(descr)?, fortran_order, &shape, elements)
 }
 
 fn split(rest: &[u8], length: usize) -> Parsed<(&[u8], &[u8])> {
     rest.split_at_checked(length).ok_or_else(|| "the header is cut short".into())
 }
 
-/// A NumPy array: its dtype as NumPy spells it (`<f4`), and whether its elements lie column by column.
+/// A NumPy array. In Fortran's order its elements lie column by column.
 pub(super) fn array(
-    descr: &str,
+    element: Element,
     fortran_order: bool,
     shape: &[i64],
     elements: &[u8],
 ) -> Parsed<Array> {
-    let dtype = match descr {
-        "<f2" => Dtype::F16,
-        "<f4" => Dtype::F32,
-        "<f8" => Dtype::F64,
-        _ if descr.starts_with(">f") => {
-            return Err(format!("dtype {descr} is big-endian, which is not read").into());
-        }
-        _ => return Err(not_floating(descr)),
-    };
     let mut shape = checked_shape(shape)?;
     if fortran_order {
         shape.reverse();
-        return Ok(dtype.array(elements, shape)?.transposed());
+        return Ok(element.array(elements, shape)?.transposed());
     }
-    dtype.array(elements, shape)
+    element.array(elements, shape)
 }
 
 pub(super) fn write(array: &Array) -> Parsed<Vec<u8>> {
@@ -143,6 +134,8 @@ fn integers(text: &str) -> Option<Vec<i64>> {
 }
 
 fn digits(text: &str) -> Option<i64> {
+    // NumPy of Python 2 wrote a long integer's suffix.
+    let text = text.strip_suffix('L').unwrap_or(text);
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
@@ -162,6 +155,7 @@ mod tests {
         assert_eq!(shape("()"), Some(vec![]));
         assert_eq!(shape("(3,)"), Some(vec![3]));
         assert_eq!(shape("(3, 4)"), Some(vec![3, 4]));
+        assert_eq!(shape("(3L, 4L)"), Some(vec![3, 4]));
         for wrong in [
             "(3)",
             "(,)",

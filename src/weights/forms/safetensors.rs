@@ -8,10 +8,11 @@ use std::{collections::HashSet, fmt};
 use safetensors::{Dtype as FileDtype, SafeTensors, tensor::TensorView};
 use serde::de::{Deserializer as _, Error as _, IgnoredAny, MapAccess, Visitor};
 
+use crate::seal;
+
 use super::{
     super::{Array, StateDict},
-    checksum::{self, BLANK, CHECKSUM},
-    dtype::{Dtype, checked_shape, not_floating},
+    dtype::{Dtype, Element, checked_shape, not_floating},
     fault::{Fault, Parsed},
 };
 
@@ -35,8 +36,10 @@ pub(super) fn read(bytes: &[u8]) -> Parsed<StateDict> {
         weights.insert(&*name, array(&view).map_err(|fault| fault.at(&name))?)?;
     }
     weights.metadata.extend(header.metadata().clone().unwrap_or_default());
-    if let Some(checksum) = weights.metadata.get(CHECKSUM) {
-        checksum::check(bytes, checksum)?;
+    // It is of this file, not of the weights: a copy has another.
+    if let Some(checksum) = weights.metadata.remove(seal::KEY) {
+        seal::check(bytes, &checksum)?;
+        weights.sealed = true;
     }
     Ok(weights)
 }
@@ -49,7 +52,7 @@ fn array(view: &TensorView<'_>) -> Parsed<Array> {
         FileDtype::F64 => Dtype::F64,
         other => return Err(not_floating(&other.to_string())),
     };
-    dtype.array(view.data(), checked_shape(view.shape())?)
+    Element::little_endian(dtype).array(view.data(), checked_shape(view.shape())?)
 }
 
 pub(super) fn write(weights: &StateDict) -> Parsed<Vec<u8>> {
@@ -64,16 +67,9 @@ pub(super) fn write(weights: &StateDict) -> Parsed<Vec<u8>> {
         Ok((*name, TensorView::new(FileDtype::F32, shape.to_vec(), bytes)?))
     });
     let views: Vec<_> = views.collect::<Parsed<_>>()?;
-    let mut metadata = weights.metadata.clone();
-    if let Some(checksum) = metadata.get_mut(CHECKSUM) {
-        BLANK.clone_into(checksum);
-    }
+    let metadata = weights.metadata.clone();
     let metadata = (!metadata.is_empty()).then(|| metadata.into_iter().collect());
-    let mut file = safetensors::serialize(views, metadata)?;
-    if weights.metadata.contains_key(CHECKSUM) {
-        checksum::put(&mut file)?;
-    }
-    Ok(file)
+    Ok(safetensors::serialize(views, metadata)?)
 }
 
 const METADATA: &str = "__metadata__";

@@ -17,8 +17,9 @@ use super::{
         array::{positions, row_major},
     },
     archive::{Archive, ArchiveWriter, MAGIC},
-    dtype::{Dtype, checked_shape, not_floating},
+    dtype::{Dtype, Element, checked_shape, not_floating},
     fault::{Fault, Parsed},
+    numpy,
     pickle::{Global, Node, Object, Pickle, Pickler, find_state_dict},
 };
 
@@ -26,10 +27,15 @@ const ORDERED_DICT: Global<'static> = ("collections", "OrderedDict");
 const TENSOR: Global<'static> = ("torch._utils", "_rebuild_tensor_v2");
 const PARAMETER: Global<'static> = ("torch._utils", "_rebuild_parameter");
 
-/// All that a state_dict, an optimizer's state beside it and the pickles before a legacy file's storages name.
-const ALLOWED: [Global<'static>; 16] = [
+/// What PyTorch before 0.4 had instead.
+const OLD_TENSOR: Global<'static> = ("torch._utils", "_rebuild_tensor");
+
+/// All that a state_dict, an optimizer's state beside it and the pickles before a legacy file's storages name. Beside them
+/// may be NumPy's numbers: an accuracy, a loss.
+const ALLOWED: [Global<'static>; 17] = [
     ORDERED_DICT,
     TENSOR,
+    OLD_TENSOR,
     PARAMETER,
     ("torch", "Size"),
     ("torch", "HalfStorage"),
@@ -56,8 +62,8 @@ const LEGACY_VERSION: i64 = 1001;
 /// storage multiply; a tensor expanded over a few elements could come to anything.
 const EXPANDED_PER_BYTE: usize = 8;
 
-/// What wrapping a model puts before its names: `nn.DataParallel`, `torch.compile`.
-const PREFIXES: [&str; 2] = ["module.", "_orig_mod."];
+/// The versions of a zip's records that are known: torch.load's own range.
+const VERSIONS: std::ops::RangeInclusive<u32> = 1..=10;
 
 /// Whether `bytes` begin like a zip or a legacy file.
 pub(super) fn is_file(bytes: &[u8]) -> bool {
@@ -84,19 +90,42 @@ fn read_zip(bytes: &[u8]) -> Parsed<StateDict> {
             "a TorchScript archive; save the state_dict: torch.save(net.state_dict(), path)".into(),
         );
     }
-    match archive.read(&format!("{root}byteorder")).as_deref() {
-        Ok(b"big") => return Err("it is big-endian, which is not read".into()),
-        Ok(b"little") => {}
+    let big_endian = match archive.read(&format!("{root}byteorder")).as_deref() {
+        Ok(b"big") => true,
+        Ok(b"little") => false,
         // Older than PyTorch 2.1, which first wrote the record.
-        Err(_) if archive.size(&format!("{root}byteorder")).is_none() => {}
+        Err(_) if archive.size(&format!("{root}byteorder")).is_none() => false,
         _ => return Err("its byteorder is neither little nor big".into()),
+    };
+    let number = |record: &str| -> Parsed<Option<u32>> {
+        let name = format!("{root}{record}");
+        if archive.size(&name).is_none() {
+            return Ok(None);
+        }
+        let content = archive.read(&name)?;
+        let number = str::from_utf8(&content).ok().and_then(|text| text.trim_end().parse().ok());
+        number.map(Some).ok_or_else(|| Fault(format!("{name} is not a number")))
+    };
+    if let Some(version) = number("version")?.filter(|version| !VERSIONS.contains(version)) {
+        return Err(format!("version {version} of its records, known are {VERSIONS:?}").into());
+    }
+    if let Some(version) = number(".format_version")?.filter(|version| *version != 1) {
+        return Err(format!("version {version} of its form, known is 1").into());
+    }
+    if number(".storage_alignment")?.is_some_and(|alignment| !alignment.is_power_of_two()) {
+        return Err("the storages' alignment is not a power of two".into());
     }
     let pickled = archive.read(&format!("{root}data.pkl"))?;
-    let pickle = Pickle::read_whole(&pickled, &ALLOWED).map_err(|fault| fault.at("data.pkl"))?;
+    let pickle = Pickle::read_whole(&pickled, &allowed()).map_err(|fault| fault.at("data.pkl"))?;
 
     let mut used = HashSet::new();
-    for id in pickle.persistent() {
-        used.insert(format!("{root}data/{}", StorageId::parse(id)?.key));
+    for id in storages(&pickle)?.values() {
+        let name = format!("{root}data/{}", id.key);
+        match archive.size(&name) {
+            Some(size) if size == id.size()? as u64 => used.insert(name),
+            Some(size) => return Err(format!("{name} is {size} bytes, not {}", id.size()?).into()),
+            None => return Err(format!("there is no {name}").into()),
+        };
     }
     let prefix = format!("{root}data/");
     if let Some(orphan) =
@@ -104,14 +133,14 @@ fn read_zip(bytes: &[u8]) -> Parsed<StateDict> {
     {
         return Err(format!("no tensor belongs to {orphan}").into());
     }
-    state_dict(&pickle, bytes.len(), |storage| {
-        let name = format!("{prefix}{}", storage.key);
-        match archive.size(&name) {
-            Some(size) if size == storage.size()? as u64 => archive.read(&name),
-            Some(size) => Err(format!("{name} is {size} bytes, not {}", storage.size()?).into()),
-            None => Err(format!("there is no {name}").into()),
-        }
-    })
+    let storage = |id: StorageId<'_>| archive.read(&format!("{prefix}{}", id.key));
+    let weights = state_dict(&pickle, bytes.len(), big_endian, storage)?;
+    archive.check_rest()?;
+    Ok(weights)
+}
+
+fn allowed() -> Vec<Global<'static>> {
+    [&ALLOWED[..], &numpy::SCALARS].concat()
 }
 
 /// The folder in the archive that everything is in, with the slash behind it.
@@ -128,10 +157,11 @@ fn folder<'a>(archive: &'a Archive<'_>) -> Parsed<&'a str> {
 }
 
 fn read_legacy(bytes: &[u8]) -> Parsed<StateDict> {
+    let allowed = allowed();
     let mut rest = bytes;
     let mut next = || -> Parsed<Pickle<'_>> {
         let pickle =
-            Pickle::read(rest, &ALLOWED).map_err(|fault| fault.at(bytes.len() - rest.len()))?;
+            Pickle::read(rest, &allowed).map_err(|fault| fault.at(bytes.len() - rest.len()))?;
         rest = rest.get(pickle.length..).unwrap_or_default();
         Ok(pickle)
     };
@@ -142,13 +172,9 @@ fn read_legacy(bytes: &[u8]) -> Parsed<StateDict> {
     if version.root().int() != Some(LEGACY_VERSION) {
         return Err(format!("version {}, not {LEGACY_VERSION}", version.root().describe()).into());
     }
-    check_little_endian(system.root())?;
+    check_system(system.root())?;
 
-    let mut uses: HashMap<&str, StorageId<'_>> = HashMap::new();
-    for id in object.persistent() {
-        let id = StorageId::parse(id)?;
-        uses.entry(id.key).or_insert(id);
-    }
+    let uses = storages(&object)?;
     let mut storages: HashMap<&str, &[u8]> = HashMap::new();
     for key in keys.root().items().ok_or("the names of the storages are not a list")? {
         let key = key.text().ok_or("a storage's name is not a string")?;
@@ -173,67 +199,95 @@ fn read_legacy(bytes: &[u8]) -> Parsed<StateDict> {
     if !rest.is_empty() {
         return Err(format!("{} bytes after the last storage", rest.len()).into());
     }
-    state_dict(&object, bytes.len(), |id| match storages.get(id.key) {
+    // Whatever the machine, the storages are little-endian.
+    state_dict(&object, bytes.len(), false, |id| match storages.get(id.key) {
         Some(&bytes) => Ok(Cow::Borrowed(bytes)),
         None => Err(format!("there is no storage {}", id.key).into()),
     })
 }
 
-fn check_little_endian(system: Node<'_, '_>) -> Parsed<()> {
-    let pairs = system.pairs().ok_or("what should tell the byte order is not a dict")?;
-    let mut orders = pairs.filter(|(key, _)| key.text() == Some("little_endian"));
-    match orders.next().map(|(_, value)| value.object()) {
-        Some(Object::Bool(true)) => Ok(()),
-        Some(Object::Bool(false)) => Err("it is big-endian, which is not read".into()),
-        _ => Err("the byte order is not told".into()),
+/// Checks what a legacy file says of the machine that wrote it: the protocol, and the sizes of C's types.
+fn check_system(system: Node<'_, '_>) -> Parsed<()> {
+    let mut pairs = system.pairs().ok_or("what should tell the byte order is not a dict")?;
+    let as_torch = pairs.all(|(key, value)| match key.text() {
+        Some("protocol_version") => value.int() == Some(LEGACY_VERSION),
+        Some("little_endian") => matches!(value.object(), Object::Bool(_)),
+        Some("type_sizes") => value.pairs().is_some_and(|mut sizes| {
+            sizes.all(|(name, size)| match name.text() {
+                Some("short") => size.int() == Some(2),
+                Some("int" | "long") => size.int() == Some(4),
+                _ => false,
+            })
+        }),
+        _ => false,
+    });
+    match as_torch {
+        true => Ok(()),
+        false => Err("what it says of its byte order and of C's types is not torch.save's".into()),
     }
+}
+
+/// All storages that the pickle names, by their keys. Every tensor has to lie in its storage and every storage to be the
+/// same wherever it is named, whether or not it belongs to the weights; and nothing but NumPy's objects has a state.
+fn storages<'a>(pickle: &Pickle<'a>) -> Parsed<HashMap<&'a str, StorageId<'a>>> {
+    let mut storages = HashMap::new();
+    for id in pickle.persistent() {
+        let id = StorageId::parse(id)?;
+        if *storages.entry(id.key).or_insert(id) != id {
+            return Err(format!("storage {} is named with two types or sizes", id.key).into());
+        }
+    }
+    for node in pickle.nodes() {
+        match node.call() {
+            Some((function, ..)) if numpy::SCALARS.contains(&function) => numpy::check(node)?,
+            Some(((module, name), _, Some(_))) => {
+                return Err(format!("a state is set on what {module}.{name} makes").into());
+            }
+            Some((function, ..)) if [TENSOR, OLD_TENSOR, PARAMETER].contains(&function) => {
+                View::parse(node).ok_or("a tensor of other arguments than torch's")??.inside()?;
+            }
+            _ => {}
+        }
+    }
+    Ok(storages)
 }
 
 fn state_dict<'a>(
     pickle: &Pickle<'a>,
     file_length: usize,
+    big_endian: bool,
     storage: impl Fn(StorageId<'a>) -> Parsed<Cow<'a, [u8]>>,
 ) -> Parsed<StateDict> {
     let entries = find_state_dict(pickle.root(), |node| View::parse(node).is_some(), "")?;
     let mut left = file_length.saturating_mul(EXPANDED_PER_BYTE);
     let mut storages: HashMap<(&str, i64, Dtype), Cow<'a, [u8]>> = HashMap::new();
     let mut weights = StateDict::default();
-    for (name, node) in unprefixed(entries) {
+    for (name, node) in entries {
         let view = View::parse(node).ok_or("not a tensor")?.map_err(|fault| fault.at(name))?;
-        let bytes = view.shape.iter().product::<usize>().saturating_mul(Dtype::F32.size());
+        let bytes = view.shape.iter().product::<usize>().saturating_mul(4); // as f32
         left = left.checked_sub(bytes).ok_or_else(|| {
             Fault(format!("{name}: the tensors come to {EXPANDED_PER_BYTE} times the file"))
         })?;
         let mut array = || {
             let StorageId { key, count, .. } = view.storage;
-            let dtype = view.storage.dtype()?;
-            let bytes = match storages.entry((key, count, dtype)) {
+            let element = Element { dtype: view.storage.dtype()?, big_endian };
+            let bytes = match storages.entry((key, count, element.dtype)) {
                 Entry::Occupied(entry) => entry.into_mut(),
                 Entry::Vacant(entry) => {
                     let bytes = storage(view.storage)?;
-                    dtype.check_length(&bytes, &checked_shape(&[count])?)?;
+                    element.check_length(&bytes, &checked_shape(&[count])?)?;
                     entry.insert(bytes)
                 }
             };
-            view.array(dtype, bytes)
+            view.array(element, bytes)
         };
         weights.insert(name, array().map_err(|fault| fault.at(name))?)?;
     }
     Ok(weights)
 }
 
-/// The entries without the prefix that all of their names share, if they do.
-fn unprefixed<'p, 'a>(mut entries: Vec<(&'a str, Node<'p, 'a>)>) -> Vec<(&'a str, Node<'p, 'a>)> {
-    for prefix in PREFIXES {
-        let stripped: Option<Vec<_>> =
-            entries.iter().map(|&(name, node)| Some((name.strip_prefix(prefix)?, node))).collect();
-        entries = stripped.unwrap_or(entries);
-    }
-    entries
-}
-
 /// What a persistent id says: the element type, the name and the number of elements of a storage.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 struct StorageId<'a> {
     class: &'a str,
     key: &'a str,
@@ -248,11 +302,11 @@ impl<'a> StorageId<'a> {
             [items @ .., part] if items.len() == 5 && *part.object() == Object::None => items,
             items => items,
         };
-        let [kind, class, key, _device, count] = items else {
+        let [kind, class, key, device, count] = items else {
             return Err("a persistent id is not a storage's".into());
         };
-        match (kind.text(), class.object(), key.text(), count.int()) {
-            (Some("storage"), &Object::Global(("torch", class)), Some(key), Some(count)) => {
+        match (kind.text(), class.object(), key.text().zip(device.text()), count.int()) {
+            (Some("storage"), &Object::Global(("torch", class)), Some((key, _)), Some(count)) => {
                 Ok(StorageId { class, key, count })
             }
             (Some("storage"), ..) => {
@@ -280,7 +334,7 @@ impl<'a> StorageId<'a> {
             "IntStorage" => Ok(4),
             "LongStorage" | "ComplexFloatStorage" => Ok(8),
             "ComplexDoubleStorage" => Ok(16),
-            _ => self.dtype().map(Dtype::size),
+            _ => self.dtype().map(|dtype| Element::little_endian(dtype).size()),
         }
     }
 
@@ -308,11 +362,17 @@ impl<'a> View<'a> {
         match (function, arguments.as_slice()) {
             // A parameter's tensor is never a parameter, so that nothing can recurse here for long.
             (PARAMETER, [data, ..])
-                if data.call().is_some_and(|(function, ..)| function == TENSOR) =>
+                if data.call().is_some_and(|(function, ..)| function != PARAMETER) =>
             {
                 View::parse(*data)
             }
-            (TENSOR, [storage, offset, size, stride, ..]) => {
+            // Behind the strides: whether it wants a gradient, its hooks, and since 2.0 perhaps its metadata.
+            (TENSOR, [storage, offset, size, stride, gradient, hooks, ..])
+                if matches!(gradient.object(), Object::Bool(_)) && hooks.pairs().is_some() =>
+            {
+                Some(View::of_arguments(*storage, *offset, *size, *stride))
+            }
+            (OLD_TENSOR, [storage, offset, size, stride]) => {
                 Some(View::of_arguments(*storage, *offset, *size, *stride))
             }
             _ => None,
@@ -337,19 +397,23 @@ impl<'a> View<'a> {
     }
 
     /// The view's elements in its storage's `bytes`.
-    fn array(&self, dtype: Dtype, bytes: &[u8]) -> Parsed<Array> {
-        let (offset, strides) = self.inside().ok_or_else(|| {
+    fn array(&self, element: Element, bytes: &[u8]) -> Parsed<Array> {
+        let (offset, strides) = self.inside()?;
+        let values = element.values(bytes, positions(offset, &self.shape, &strides))?;
+        Ok(Array::new(self.shape.clone(), values)?)
+    }
+
+    /// The offset and the strides, if every element lies inside the storage.
+    fn inside(&self) -> Parsed<(usize, Vec<usize>)> {
+        self.extent().ok_or_else(|| {
             Fault(format!(
                 "offset {}, shape {:?} and strides {:?} reach outside a storage of {} elements",
                 self.offset, self.shape, self.strides, self.storage.count
             ))
-        })?;
-        let values = dtype.values(bytes, positions(offset, &self.shape, &strides))?;
-        Ok(Array::new(self.shape.clone(), values)?)
+        })
     }
 
-    /// The offset and the strides, where every element lies inside the storage.
-    fn inside(&self) -> Option<(usize, Vec<usize>)> {
+    fn extent(&self) -> Option<(usize, Vec<usize>)> {
         let offset = usize::try_from(self.offset).ok()?;
         let strides = self.strides.iter().map(|&stride| usize::try_from(stride).ok());
         let strides: Vec<_> = strides.collect::<Option<_>>()?;

@@ -12,12 +12,17 @@ mod opcode;
 mod pickler;
 mod unpickler;
 
+use std::cell::Cell;
+
 pub(super) use pickler::Pickler;
 
 use super::fault::{Fault, Parsed};
 
 /// Tensors have no more dimensions than this; libtorch's own limit is 64.
 const MAX_DIMENSIONS: usize = 64;
+
+/// Bytes that may be taken out of a pickle, per byte of it. Thousands of arrays may name the same bytes.
+const SPENT_PER_BYTE: usize = 8;
 
 /// An object's position in the pickle's list.
 type Id = usize;
@@ -35,10 +40,17 @@ pub(super) enum Object<'a> {
     Long(&'a [u8]),
     Float(f64),
     Str(&'a str),
+    /// A `str` of Python 2: text or bytes, as whoever takes it has it.
+    OldStr(&'a [u8]),
     Bytes(&'a [u8]),
     Tuple(Vec<Id>),
     List(Vec<Id>),
     Dict(Vec<(Id, Id)>),
+    /// With attributes where they were set: torch keeps the version of each module there (`_metadata`).
+    OrderedDict {
+        pairs: Vec<(Id, Id)>,
+        attributes: Option<Id>,
+    },
     Global(Global<'a>),
     /// `function(*arguments)`, and the state set on the result.
     Call {
@@ -57,6 +69,8 @@ pub(super) struct Pickle<'a> {
     root: Id,
     /// Bytes that the pickle took, from its first instruction to `STOP`.
     pub(super) length: usize,
+    /// Bytes that may still be taken out.
+    left: Cell<usize>,
 }
 
 impl<'a> Pickle<'a> {
@@ -79,12 +93,14 @@ impl<'a> Pickle<'a> {
         Node { pickle: self, id: self.root }
     }
 
+    /// Every object in it, used or not.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = Node<'_, 'a>> {
+        (0..self.objects.len()).map(|id| Node { pickle: self, id })
+    }
+
     /// Every persistent id in it, used or not.
     pub(super) fn persistent(&self) -> impl Iterator<Item = Node<'_, 'a>> {
-        self.objects.iter().filter_map(|object| match object {
-            Object::Persistent(id) => Some(Node { pickle: self, id: *id }),
-            _ => None,
-        })
+        self.nodes().filter_map(Node::persistent_id)
     }
 }
 
@@ -120,18 +136,26 @@ impl<'p, 'a> Node<'p, 'a> {
         self,
     ) -> Option<impl ExactSizeIterator<Item = (Node<'p, 'a>, Node<'p, 'a>)>> {
         match self.object() {
-            Object::Dict(pairs) => {
+            Object::Dict(pairs) | Object::OrderedDict { pairs, .. } => {
                 Some(pairs.iter().map(move |&(key, value)| (self.node(key), self.node(value))))
             }
             _ => None,
         }
     }
 
-    /// A string; Python 2's `str`, which is bytes, counts as one where it is UTF-8.
+    /// A string; bytes are none, as in Python 3, but a `str` of Python 2 is one where it is UTF-8.
     pub(super) fn text(self) -> Option<&'a str> {
         match *self.object() {
             Object::Str(text) => Some(text),
-            Object::Bytes(bytes) => str::from_utf8(bytes).ok(),
+            Object::OldStr(bytes) => str::from_utf8(bytes).ok(),
+            _ => None,
+        }
+    }
+
+    /// Bytes, or a `str` of Python 2.
+    pub(super) fn bytes(self) -> Option<&'a [u8]> {
+        match *self.object() {
+            Object::Bytes(bytes) | Object::OldStr(bytes) => Some(bytes),
             _ => None,
         }
     }
@@ -169,6 +193,14 @@ impl<'p, 'a> Node<'p, 'a> {
         }
     }
 
+    /// Accounts for bytes that are taken out of the pickle.
+    pub(super) fn spend(self, bytes: usize) -> Parsed<()> {
+        let left = self.pickle.left.get().checked_sub(bytes);
+        let left = left.ok_or_else(|| format!("arrays come to {SPENT_PER_BYTE} times the file"))?;
+        self.pickle.left.set(left);
+        Ok(())
+    }
+
     /// What it is, for messages.
     pub(super) fn describe(self) -> String {
         match self.object() {
@@ -177,11 +209,13 @@ impl<'p, 'a> Node<'p, 'a> {
             Object::Int(value) => format!("the integer {value}"),
             Object::Long(_) => "a large integer".into(),
             Object::Float(value) => format!("the number {value}"),
-            Object::Str(_) => "a string".into(),
+            Object::Str(_) | Object::OldStr(_) => "a string".into(),
             Object::Bytes(_) => "bytes".into(),
             Object::Tuple(items) => format!("a tuple of {}", items.len()),
             Object::List(items) => format!("a list of {}", items.len()),
-            Object::Dict(pairs) => format!("a dict of {}", pairs.len()),
+            Object::Dict(pairs) | Object::OrderedDict { pairs, .. } => {
+                format!("a dict of {}", pairs.len())
+            }
             Object::Global((module, name)) => format!("{module}.{name}"),
             Object::Call { function: (module, name), .. } => format!("a call of {module}.{name}"),
             Object::Persistent(_) => "a storage".into(),
@@ -206,9 +240,8 @@ pub(super) fn find_state_dict<'p, 'a>(
     };
     let entries = text_keyed(root, "the pickled object", ignored)?;
     let Some((other, value)) = first_other(&entries) else { return Ok(entries) };
-    let mut nested = entries.iter().filter(|(key, value)| {
-        NESTING_KEYS.contains(key) && matches!(value.object(), Object::Dict(_))
-    });
+    let mut nested =
+        entries.iter().filter(|(key, value)| NESTING_KEYS.contains(key) && value.pairs().is_some());
     match (nested.next(), nested.next()) {
         (Some((key, dict)), None) => {
             let entries = text_keyed(*dict, key, ignored)?;
@@ -244,6 +277,10 @@ fn text_keyed<'p, 'a>(
         }
         if key != ignored {
             entries.push((key, value));
+        } else if !value.pairs().is_some_and(|mut names| {
+            names.all(|(key, name)| key.text().is_some() && name.text().is_some())
+        }) {
+            return Err(format!("{key:?} is not a dict of strings").into());
         }
     }
     Ok(entries)

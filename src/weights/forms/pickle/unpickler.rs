@@ -1,8 +1,8 @@
-use std::collections::HashMap;
+use std::{cell::Cell, collections::HashMap};
 
 use super::{
     super::fault::{Fault, Parsed},
-    Global, Id, Object, Pickle, opcode as op,
+    Global, Id, Object, Pickle, SPENT_PER_BYTE, opcode as op,
 };
 
 /// Arguments of a call: more would be gone through anew for each tensor that shares them.
@@ -18,8 +18,9 @@ const MAX_MEMO: usize = MAX_OBJECTS;
 /// Containers that are open at once. A checkpoint's dicts and tuples reach 6.
 const MAX_NESTING: usize = 64;
 
-/// The protocols that instructions are known of. torch.save writes 2, Paddle 2 to 4; 5 adds out-of-band buffers.
-const PROTOCOLS: std::ops::RangeInclusive<u8> = 2..=4;
+/// The protocols that instructions are known of. torch.save writes 2, Paddle 2 to 4, and who pickles by himself any. Buffers
+/// outside of the pickle, which 5 has, are not read.
+const PROTOCOLS: std::ops::RangeInclusive<u8> = 2..=5;
 
 /// The longest module or name of a global, in bytes. The longest on a list has 33.
 const MAX_GLOBAL: usize = 128;
@@ -34,6 +35,7 @@ pub(super) fn read<'a>(bytes: &'a [u8], allowed: &[Global<'_>]) -> Parsed<Pickle
         stack: Vec::new(),
         marks: Vec::new(),
         memo: HashMap::new(),
+        copied: 0,
     };
     loop {
         let start = unpickler.position;
@@ -44,7 +46,9 @@ pub(super) fn read<'a>(bytes: &'a [u8], allowed: &[Global<'_>]) -> Parsed<Pickle
             return Err(place("an instruction reaches beyond its frame".into()));
         }
         if let Some(root) = done {
-            return Ok(Pickle { objects: unpickler.objects, root, length: unpickler.position });
+            let length = unpickler.position;
+            let left = Cell::new(length.saturating_mul(SPENT_PER_BYTE));
+            return Ok(Pickle { objects: unpickler.objects, root, length, left });
         }
     }
 }
@@ -61,6 +65,8 @@ struct Unpickler<'a, 'l> {
     /// How high the stack was at each open mark.
     marks: Vec<usize>,
     memo: HashMap<usize, Id>,
+    /// Items copied into OrderedDicts.
+    copied: usize,
 }
 
 impl<'a> Unpickler<'a, '_> {
@@ -69,7 +75,7 @@ impl<'a> Unpickler<'a, '_> {
         let first = self.position == 0;
         let instruction = self.u8()?;
         if first && instruction != op::PROTO {
-            return Err("a pickle of protocol 2 to 4 begins with 80".into());
+            return Err("a pickle of protocol 2 to 5 begins with 80".into());
         }
         match instruction {
             op::PROTO => self.protocol(first)?,
@@ -109,11 +115,10 @@ impl<'a> Unpickler<'a, '_> {
                 let bytes = self.counted(instruction)?;
                 Object::Str(str::from_utf8(bytes).map_err(|_| "a string is not UTF-8")?)
             }
-            op::SHORT_BINBYTES
-            | op::BINBYTES
-            | op::BINBYTES8
-            | op::SHORT_BINSTRING
-            | op::BINSTRING => Object::Bytes(self.counted(instruction)?),
+            op::SHORT_BINBYTES | op::BINBYTES | op::BINBYTES8 | op::BYTEARRAY8 => {
+                Object::Bytes(self.counted(instruction)?)
+            }
+            op::SHORT_BINSTRING | op::BINSTRING => Object::OldStr(self.counted(instruction)?),
             op::EMPTY_TUPLE => Object::Tuple(Vec::new()),
             op::EMPTY_LIST => Object::List(Vec::new()),
             op::EMPTY_DICT => Object::Dict(Vec::new()),
@@ -206,7 +211,7 @@ impl<'a> Unpickler<'a, '_> {
     fn protocol(&mut self, first: bool) -> Parsed<()> {
         let protocol = self.u8()?;
         if !first || !PROTOCOLS.contains(&protocol) {
-            return Err(format!("protocol {protocol}; known are 2 to 4, once, at the start").into());
+            return Err(format!("protocol {protocol}; known are 2 to 5, once, at the start").into());
         }
         Ok(())
     }
@@ -250,7 +255,7 @@ impl<'a> Unpickler<'a, '_> {
     fn counted(&mut self, instruction: u8) -> Parsed<&'a [u8]> {
         let length = match instruction {
             op::SHORT_BINUNICODE | op::SHORT_BINBYTES | op::SHORT_BINSTRING => self.u8()?.into(),
-            op::BINUNICODE8 | op::BINBYTES8 => u64::from_le_bytes(self.array()?),
+            op::BINUNICODE8 | op::BINBYTES8 | op::BYTEARRAY8 => u64::from_le_bytes(self.array()?),
             _ => u32::from_le_bytes(self.array()?).into(),
         };
         self.take(usize::try_from(length).map_err(|_| "a length is larger than memory")?)
@@ -340,7 +345,7 @@ impl<'a> Unpickler<'a, '_> {
     }
 
     fn set_items(&mut self, items: &[Id]) -> Parsed<()> {
-        let Object::Dict(pairs) = self.top()? else {
+        let (Object::Dict(pairs) | Object::OrderedDict { pairs, .. }) = self.top()? else {
             return Err("items are set on what is not a dict".into());
         };
         let (chunks, rest) = items.as_chunks();
@@ -395,20 +400,47 @@ impl<'a> Unpickler<'a, '_> {
         if items.len() > MAX_ARGUMENTS {
             return Err(format!("a call of {} arguments", items.len()).into());
         }
-        match function {
-            ("collections", "OrderedDict") if items.is_empty() => {
-                self.push(Object::Dict(Vec::new()))
+        match (function, items.as_slice()) {
+            (("collections", "OrderedDict"), items) => {
+                let pairs = match items {
+                    [] => Vec::new(),
+                    &[pairs] => self.pairs(pairs)?,
+                    _ => return Err("an OrderedDict of more than one argument".into()),
+                };
+                self.push(Object::OrderedDict { pairs, attributes: None })
             }
             _ => self.push(Object::Call { function, arguments, state: None }),
         }
     }
 
+    /// The items of an OrderedDict as Python 2 pickles them: a list of lists of a key and a value.
+    fn pairs(&mut self, list: Id) -> Parsed<Vec<(Id, Id)>> {
+        let items = |id| match self.objects.get(id) {
+            Some(Object::List(items) | Object::Tuple(items)) => Some(items),
+            _ => None,
+        };
+        let pair = |&id: &Id| match items(id)?.as_slice() {
+            &[key, value] => Some((key, value)),
+            _ => None,
+        };
+        let list = items(list).ok_or("an OrderedDict of what is not a list")?;
+        // One list may be given to many calls.
+        self.copied = self.copied.saturating_add(list.len());
+        if self.copied > MAX_OBJECTS {
+            return Err(format!("more than {MAX_OBJECTS} items of OrderedDicts").into());
+        }
+        let pairs: Option<Vec<_>> = list.iter().map(pair).collect();
+        pairs.ok_or_else(|| "an OrderedDict of what is not pairs".into())
+    }
+
     fn build(&mut self, new: Id) -> Parsed<()> {
+        let is_dict = matches!(self.objects.get(new), Some(Object::Dict(_)));
         match self.top()? {
             Object::Call { state, .. } if state.is_none() => *state = Some(new),
-            // An OrderedDict's attributes: torch keeps the version of each module there (`_metadata`).
-            Object::Dict(_) => {}
-            _ => return Err("a state is set on what has none".into()),
+            Object::OrderedDict { attributes, .. } if attributes.is_none() && is_dict => {
+                *attributes = Some(new);
+            }
+            _ => return Err("a state is set on what has none, or of the wrong kind".into()),
         }
         Ok(())
     }

@@ -1,11 +1,7 @@
-//! ONNX, which holds a network with its weights: LeNet's graph, for onnxruntime and other runtimes. Written only.
-//!
-//! Reading would mean to take the weights out of a graph that may compute something else with them. Field numbers are
-//! those of `onnx/onnx.proto`.
+//! LeNet's graph and weights as a model.
 
-use super::{
+use super::super::{
     super::{Array, StateDict},
-    checksum::CHECKSUM,
     fault::{Fault, Parsed},
 };
 use crate::{
@@ -25,16 +21,9 @@ const DOC: &str = "LeNet-5. images: float32 [n, 1, 32, 32], from 0 (background) 
                    for each digit, before softmax. n is free. The weights are named as in PyTorch's state_dict; \
                    DownSample's are [channels, 1, 1].";
 
-/// Whether `bytes` begin like a model: the version of the form, then the key of the next of `ModelProto`'s fields that is
-/// there, `producer_name` to `opset_import`.
-pub(super) fn is_model(bytes: &[u8]) -> bool {
-    matches!(bytes, [0x08, 1..=0x7f, 0x12 | 0x1a | 0x22 | 0x28 | 0x32 | 0x3a | 0x42, ..])
-}
-
 /// `ModelProto { ir_version, producer_name, producer_version, doc_string, graph, opset_import, metadata_props }`.
-pub(super) fn write(weights: &StateDict) -> Parsed<Vec<u8>> {
-    // A checkpoint's checksum is of the file that it was read from.
-    let metadata = weights.metadata.iter().filter(|(key, _)| *key != CHECKSUM);
+pub(in super::super) fn write(weights: &StateDict) -> Parsed<Vec<u8>> {
+    let metadata = weights.metadata.iter();
     let metadata = metadata.map(|(key, value)| Message::default().text(1, key).text(2, value));
     let model = Message::default()
         .int(1, IR_VERSION)

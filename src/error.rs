@@ -144,6 +144,16 @@ pub enum Error {
         differences: Vec<String>,
     },
 
+    /// The processes that train one network together can't: one of them has something else than the first, or can't be
+    /// reached. See [`Communicator`](crate::train::Communicator).
+    #[error("rank {rank} can't train with the others: {reason}")]
+    Rank {
+        /// That process.
+        rank: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+
     /// libtorch refused an operation (feature `torch`).
     #[error("libtorch: {message}")]
     Torch {

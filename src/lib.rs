@@ -30,6 +30,7 @@
 //! | get the images | [`Mnist`], [`Dataset`]; the formats and the download: module [`data`] |
 //! | train | [`Trainer`], [`TrainConfig`], with its [`Optimizer`] ([`Adam`], [`AdamW`], [`Sgd`]), [`Schedule`] ([`OneCycleLr`]), [`Engine`] and [`Init`] |
 //! | look at the results | [`BatchStats`], [`EpochStats`], [`Evaluation`]; the mistakes: module [`train`] |
+//! | train over several processes | [`Trainer::with_communicator`] |
 //! | stop and resume a run | [`Checkpoints`], or [`Trainer::save_checkpoint`] and [`Trainer::resume`] |
 //! | read, convert and write weights | module [`weights`]: safetensors, `torch.save`, npz, `paddle.save`, ONNX |
 //! | calculate shapes and parameters | [`summary`], [`Summary`], [`conv_output_size`], [`pool_output_size`], [`conv_parameters`], [`linear_parameters`]; a row of the table: module [`network`] |
@@ -54,6 +55,7 @@
 //! | `torch` | yes | `LeNet` and `DownSample` as `tch::nn` modules, `Engine::Libtorch`, CUDA, `VarStore` to and from [`StateDict`](weights::StateDict) | libtorch 2.13.0, a C++ compiler, and a `build.rs` in your program |
 //! | `download` | yes | [`Mnist::find`] downloads the files where it finds none | |
 //! | `report` | yes | `Report` and `Explanation`: figures, pictures and a page of a run | |
+//! | `mpi` | no | `train::Mpi`: training over several processes and machines, with the same bits as one | an MPI with its headers, and libclang |
 //! | `download-libtorch` | no | the build downloads libtorch (a feature of `tch`) | |
 //! | `doc-only` | no | builds the documentation without libtorch (a feature of `tch`) | |
 //!

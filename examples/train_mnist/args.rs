@@ -63,6 +63,9 @@ pub struct Args {
     /// What the CPU computes with: auto (the fastest that it has), avx512, avx2 or portable. All give the same bits
     #[arg(long, value_name = "SET", default_value = "auto", value_parser = instructions)]
     instructions: Instructions,
+    /// Train as one of the processes that mpirun or srun started (feature mpi): each has a part of every batch
+    #[arg(long, conflicts_with_all = ["show", "seeds"])]
+    pub ranks: bool,
     /// Folder with MNIST's four files [default: the first copy that is found, else a download]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
@@ -184,6 +187,12 @@ impl Args {
         if let Some(threads) = self.threads {
             lenet::tch::set_num_threads(threads.into());
         }
+    }
+
+    /// As a rank that trains, and leaves all that is written and printed to the first.
+    pub fn write_nothing(&mut self) {
+        (self.checkpoint, self.report, self.save_model, self.best) = Default::default();
+        (self.resume, self.quiet) = (false, true);
     }
 
     /// Refuses, before any training, files that can't be written after it.

@@ -3,6 +3,7 @@
 mod args;
 #[path = "../program/mod.rs"]
 mod program;
+mod ranks;
 
 use anyhow::{Context, Error, Result, bail};
 use args::Args;
@@ -21,6 +22,7 @@ use program::{
     terminal::Terminal,
     weights_file::rescued,
 };
+use ranks::{Ranks, caught, caught_at_a_step};
 use std::{
     io::{self, Write},
     ops::ControlFlow::{self, Break, Continue},
@@ -29,11 +31,18 @@ use std::{
 };
 
 fn main() -> ExitCode {
-    outcome(run(Args::parse()))
+    let args = Args::parse();
+    match Ranks::start(args.ranks) {
+        Ok(ranks) => ranks.end(run(args, ranks)),
+        Err(error) => outcome(Err(error)),
+    }
 }
 
-fn run(args: Args) -> Result<ExitCode> {
+fn run(mut args: Args, ranks: Ranks) -> Result<ExitCode> {
     args.set_threads();
+    if !ranks.is_first() {
+        args.write_nothing();
+    }
     args.check_files()?;
     let terminal = Terminal { quiet: args.quiet };
     let seeds = args.seeds()?;
@@ -54,7 +63,7 @@ fn run(args: Args) -> Result<ExitCode> {
         if !is_first {
             checkpoints = args.checkpoints(seed)?;
         }
-        let (trainer, is_resumed) = trainer(&args, seed, &sets, checkpoints.as_ref())?;
+        let (trainer, is_resumed) = trainer(&args, seed, &sets, checkpoints.as_ref(), ranks)?;
         if is_first {
             terminal.print(format_args!("{}", lenet::summary([1, 32, 32])))?;
         }
@@ -81,6 +90,7 @@ fn trainer(
     seed: u64,
     sets: &Sets,
     checkpoints: Option<&Checkpoints>,
+    ranks: Ranks,
 ) -> Result<(Trainer, bool)> {
     let config = args.config(seed, sets.train.len());
     let earlier = resumed(config.clone(), args.resume, checkpoints)?;
@@ -92,7 +102,7 @@ fn trainer(
     };
     let unfit = "cannot resume with this --data and --validation";
     trainer.check_data(&sets.train).context(unfit)?;
-    Ok((trainer, is_resumed))
+    Ok((ranks.join(trainer)?, is_resumed))
 }
 
 /// The report on the run, from its start or from where it is resumed.
@@ -235,7 +245,7 @@ impl<'a> Run<'a> {
 
     /// Trains an epoch, tests, and reports; or the signal that stopped it.
     fn epoch(&mut self) -> Result<ControlFlow<usize>> {
-        if let Some(signal) = self.signals.caught() {
+        if let Some(signal) = caught(&self.trainer, self.signals)? {
             return Ok(Break(signal));
         }
         let (epoch, epochs) = (self.trainer.epochs() + 1, self.trainer.config().epochs);
@@ -273,7 +283,7 @@ impl<'a> Run<'a> {
                     [format!("loss {:.4}", stats.loss), format!("acc {:.4}", stats.accuracy)]
                 });
             }
-            if let Some(signal) = signals.caught() {
+            if let Some(signal) = caught_at_a_step(trainer, signals)? {
                 return Ok(Break(signal));
             }
             if let (Some(checkpoints), Some(every)) = (&checkpoints, args.checkpoint_every)
@@ -336,6 +346,9 @@ impl<'a> Run<'a> {
 
     /// Saves what was trained, and says how to resume.
     fn stop(&self) -> Result<()> {
+        if self.trainer.communicator().rank() > 0 {
+            return Ok(());
+        }
         let (epoch, samples) = (self.trainer.epochs() + 1, self.trainer.samples());
         let place = format!("epoch {epoch}, after {samples} images");
         stop(&place, &self.trainer, self.checkpoints.as_ref())

@@ -10,6 +10,8 @@ pub struct Batch<'a> {
     images: Images<'a>,
     /// Those of the set that the images are of.
     labels: &'a [u8],
+    /// How many images the batch has that these are a part of.
+    whole: usize,
 }
 
 impl<'a> Batch<'a> {
@@ -42,9 +44,19 @@ impl<'a> Batch<'a> {
         }
         let mut used = (0..images.count()).map(|n| labels[images.place(n)]);
         match used.find(|label| usize::from(*label) >= CLASSES) {
-            None => Ok(Batch { images, labels }),
+            None => Ok(Batch { images, labels, whole: images.count() }),
             Some(label) => Err(Error::invalid("labels", "digits 0 to 9", label.to_string())),
         }
+    }
+
+    /// As the part of a batch of `whole` images: the mean of the losses, whose gradients are computed, is that batch's.
+    pub fn part_of(self, whole: usize) -> Batch<'a> {
+        Batch { whole, ..self }
+    }
+
+    /// How many images the batch has that this is a part of: its own, where it is no part.
+    pub fn whole(&self) -> usize {
+        self.whole
     }
 
     /// How many images it has.

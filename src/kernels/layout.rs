@@ -21,6 +21,12 @@ pub(super) const C3_PADDED: usize = Layer::C3.maps() * Layer::C3.side * (Layer::
 /// the narrowest vectors have lanes. So no sum depends on how wide the vectors are, or which thread has which images.
 pub(super) const UNIT: usize = 8;
 
+/// The images of a batch that rank `rank` of `ranks` works on: whole units, as many as the others have, or one more.
+pub fn part(images: usize, rank: usize, ranks: usize) -> Range<usize> {
+    let border = |rank: usize| (images.div_ceil(UNIT) * rank / ranks * UNIT).min(images);
+    border(rank)..border(rank + 1)
+}
+
 /// How many of the parameters, the first ones, belong to layers whose weights are shared between positions: C1, S2, C3, S4.
 pub(super) const SHARED: usize = Layer::S4.bias().end;
 
@@ -42,7 +48,26 @@ pub(super) fn shares(threads: usize) -> Vec<Range<usize>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{PARAMETERS, shares};
+    use super::{PARAMETERS, UNIT, part, shares};
+
+    #[test]
+    fn parts_cover_a_batch_once_in_whole_units() {
+        for images in [0, 1, 7, 8, 9, 32, 50, 257] {
+            for ranks in 1..9 {
+                let mut end = 0;
+                for rank in 0..ranks {
+                    let part = part(images, rank, ranks);
+                    assert_eq!(part.start, end);
+                    assert!(part.start % UNIT == 0 || part.is_empty());
+                    let units = part.len().div_ceil(UNIT);
+                    let even = images.div_ceil(UNIT) / ranks;
+                    assert!((even..=even + 1).contains(&units), "{images} images: {part:?}");
+                    end = part.end;
+                }
+                assert_eq!(end, images);
+            }
+        }
+    }
 
     #[test]
     fn shares_cover_everything_once() {

@@ -15,6 +15,8 @@
 //! - **The same bits.** No result depends on the threads, the vectors or the CPU: a multiplication and an addition round once
 //!   (`multiply_add`, where the CPU has no instruction for it), shared gradients are summed by `units` of eight images and then in
 //!   the order of the images, and so are all others. exp and ln come from the crate libm.
+//! - **Ranks.** Several processes train on parts of a batch. They exchange what each thread has recorded (`record`), and each
+//!   makes all gradients of it.
 //! - **One image.** Where there is a single image, lanes go over a layer's outputs instead (`packed`).
 //! - **Instruction sets.** A kernel is written once, over a `vector`, and compiled for each `instruction_set`; the CPU's
 //!   is chosen at run time.
@@ -48,6 +50,7 @@ mod packed;
 mod panel;
 mod pool;
 mod portable;
+mod record;
 mod sgd;
 mod share;
 mod tanh;
@@ -64,9 +67,10 @@ pub(crate) use cross_entropy::{Sample, cross_entropy};
 pub use images::Images;
 pub use instruction_set::InstructionSet;
 pub(crate) use instruction_set::Work;
-pub use layout::{CLASSES, PIXELS};
+pub use layout::{CLASSES, PIXELS, part};
 pub(crate) use multiply_add::multiply_add;
 pub use network::{Network, Outcome};
 pub use packed::Packed;
 pub use pool::Pool;
+pub use record::packed_length;
 pub(crate) use sgd::{Momentum, Sgd};

@@ -4,11 +4,12 @@ use super::{
     instruction_set::{InstructionSet, with_vector},
     layout::{CLASSES, shares},
     pool::Pool,
+    record::{Record, packed_length},
     share::Share,
     vector::Vector,
     worker::Worker,
 };
-use crate::network::PARAMETERS;
+use crate::{Error, Result, network::PARAMETERS};
 use std::{fmt::Debug, ops::Range};
 
 /// The network's forward and backward passes, over flat parameters.
@@ -72,7 +73,33 @@ impl Network {
         gradients: &mut [f32; PARAMETERS],
     ) -> Outcome {
         let (pool, passes) = self.passes(batch.size());
-        passes.gradients(pool, parameters, batch, gradients)
+        passes.train(pool, parameters, batch);
+        passes.gradients(pool, batch.size(), gradients)
+    }
+
+    /// [`gradients`](Network::gradients) of a whole batch, of which this is a [`part`](super::part), and other ranks have the
+    /// others. `gather` is given what comes of this part, as [`packed_length`] bytes, and returns those of all parts, one
+    /// after another. The results are, bit for bit, those of one process.
+    ///
+    /// # Errors
+    ///
+    /// What `gather` returns; [`Error::Invalid`] where it returns too few bytes or too many.
+    pub fn gathered_gradients(
+        &mut self,
+        parameters: &[f32; PARAMETERS],
+        part: &Batch,
+        gradients: &mut [f32; PARAMETERS],
+        gather: impl FnOnce(&[u8]) -> Result<Vec<u8>>,
+    ) -> Result<Outcome> {
+        let (pool, passes) = self.passes(part.size());
+        passes.train(pool, parameters, part);
+        let all = gather(&passes.packed())?;
+        if all.len() != packed_length(part.whole()) {
+            let expected = format!("{} bytes from all ranks", packed_length(part.whole()));
+            return Err(Error::invalid("gathered", expected, all.len().to_string()));
+        }
+        passes.unpack(&all, part.whole());
+        Ok(passes.gradients(pool, part.whole(), gradients))
     }
 
     /// The logits of each image.
@@ -98,32 +125,52 @@ trait Passes: Debug + Send {
     /// How many images a group has.
     fn lanes(&self) -> usize;
 
-    fn gradients(
-        &mut self,
-        pool: &mut Pool,
-        parameters: &[f32],
-        batch: &Batch,
-        gradients: &mut [f32],
-    ) -> Outcome;
+    /// Takes a batch through the network and back, and records what the gradients are made of.
+    fn train(&mut self, pool: &mut Pool, parameters: &[f32], batch: &Batch);
+
+    /// What was recorded, as [`packed_length`] bytes.
+    fn packed(&self) -> Vec<u8>;
+
+    /// Replaces what was recorded by what all ranks packed, of so many images.
+    fn unpack(&mut self, bytes: &[u8], images: usize);
+
+    /// The gradients of what was recorded, of so many images.
+    fn gradients(&mut self, pool: &mut Pool, images: usize, gradients: &mut [f32]) -> Outcome;
 
     fn logits(&mut self, pool: &mut Pool, parameters: &[f32], images: Images, logits: &mut [f32]);
 }
 
-/// One for each thread.
+/// One for each thread, and what other ranks recorded.
 #[derive(Debug)]
-struct Workers<V>(Vec<Worker<V>>);
+struct Workers<V> {
+    workers: Vec<Worker<V>>,
+    /// The whole batch's record, where ranks have gathered it; empty otherwise.
+    gathered: Record<V>,
+}
 
 impl<V: Vector> Workers<V> {
     fn new(threads: usize) -> Workers<V> {
-        Workers((0..threads).map(|_| Worker::new()).collect())
+        let workers = (0..threads).map(|_| Worker::new()).collect();
+        Workers { workers, gathered: Record::new() }
+    }
+
+    /// What is recorded of a batch, in the order of its images.
+    fn records(&self) -> Vec<&Record<V>> {
+        self.workers.iter().map(Worker::record).chain([&self.gathered]).collect()
+    }
+
+    /// Forgets the batch before.
+    fn clear(&mut self) {
+        self.workers.iter_mut().for_each(Worker::clear);
+        self.gathered.clear();
     }
 
     /// The workers that so many images have work for, and which of their groups each takes: as many as the others, or one more.
     fn groups(&mut self, images: usize) -> impl Iterator<Item = (&mut Worker<V>, Range<usize>)> {
         let groups = images.div_ceil(V::LANES);
-        let threads = self.0.len().min(groups);
+        let threads = self.workers.len().min(groups);
         let border = move |thread| groups * thread / threads.max(1);
-        let workers = self.0[..threads].iter_mut().enumerate();
+        let workers = self.workers[..threads].iter_mut().enumerate();
         workers.map(move |(thread, worker)| (worker, border(thread)..border(thread + 1)))
     }
 }
@@ -133,33 +180,42 @@ impl<V: Vector> Passes for Workers<V> {
         V::LANES
     }
 
-    fn gradients(
-        &mut self,
-        pool: &mut Pool,
-        parameters: &[f32],
-        batch: &Batch,
-        mut gradients: &mut [f32],
-    ) -> Outcome {
+    fn train(&mut self, pool: &mut Pool, parameters: &[f32], batch: &Batch) {
+        self.clear();
         let mut parts: Vec<_> = self.groups(batch.size()).collect();
         pool.each(&mut parts, |(worker, groups)| {
             worker.train(parameters, batch, groups.clone());
         });
+    }
 
-        let busy = parts.len();
-        let workers = &self.0[..busy];
+    fn packed(&self) -> Vec<u8> {
+        let records = self.records();
+        let images = records.iter().map(|record| record.losses().len()).sum();
+        let mut bytes = Vec::with_capacity(packed_length(images));
+        records.into_iter().for_each(|record| record.pack(&mut bytes));
+        bytes
+    }
+
+    fn unpack(&mut self, bytes: &[u8], images: usize) {
+        self.clear();
+        self.gathered.unpack(bytes, images);
+    }
+
+    fn gradients(&mut self, pool: &mut Pool, images: usize, mut gradients: &mut [f32]) -> Outcome {
+        let records = self.records();
         let mut parts = vec![];
         for range in shares(pool.threads()) {
             let (share, rest) = gradients.split_at_mut(range.len());
             parts.push(Share { range, gradients: share });
             gradients = rest;
         }
-        pool.each(&mut parts, |share| share.fill(workers));
+        pool.each(&mut parts, |share| share.fill(&records));
 
-        let samples = workers.iter().flat_map(Worker::samples);
-        let loss: f64 = samples.map(|sample| f64::from(sample.loss)).sum();
+        let losses = records.iter().flat_map(|record| record.losses());
+        let loss: f64 = losses.map(|&loss| f64::from(loss)).sum();
         Outcome {
-            loss: (loss / batch.size() as f64) as f32,
-            correct: workers.iter().map(Worker::correct).sum(),
+            loss: (loss / images as f64) as f32,
+            correct: records.iter().map(|record| record.correct()).sum(),
         }
     }
 
@@ -186,18 +242,60 @@ impl<V: Vector> Passes for Workers<V> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::PIXELS;
+    use crate::kernels::{PIXELS, part};
     use rand_mt::Mt;
 
-    /// Needs nothing of libtorch, so that Miri can run it. 19 images: the last unit has three.
-    #[test]
-    fn instruction_sets_and_threads_give_the_same_bits() {
+    /// Parameters, and 19 images with their labels: the last unit has three.
+    fn drawn() -> (Vec<f32>, Vec<[f32; PIXELS]>, Vec<u8>) {
         let mut generator = Mt::new(3);
         let mut draw = || generator.next_u32() as f32 / u32::MAX as f32;
-        let parameters: Vec<f32> = (0..PARAMETERS).map(|_| draw() * 0.4 - 0.2).collect();
+        let parameters = (0..PARAMETERS).map(|_| draw() * 0.4 - 0.2).collect();
+        let images = (0..19).map(|_| std::array::from_fn(|_| draw())).collect();
+        (parameters, images, (0..19).map(|label| label % 10).collect())
+    }
+
+    /// Of each part what it packs, then the gradients that all of it comes to, beside those of the whole batch.
+    #[test]
+    fn parts_of_a_batch_give_its_bits() {
+        let (parameters, images, labels) = drawn();
         let parameters = parameters.as_array().unwrap();
-        let images: Vec<[f32; PIXELS]> = (0..19).map(|_| std::array::from_fn(|_| draw())).collect();
-        let labels: Vec<u8> = (0..19).map(|label| label % 10).collect();
+        let mut expected = Box::new([0.0; PARAMETERS]);
+        let batch = Batch::new(&images, &labels).unwrap();
+        let outcome = Network::new(1).gradients(parameters, &batch, &mut expected);
+        let sets: Vec<_> = InstructionSet::available().collect();
+        for parts in 1..5 {
+            let gradients = |rank, gather: &mut dyn FnMut(&[u8]) -> Result<Vec<u8>>| {
+                let mut network = Network::with(sets[rank % sets.len()], 1 + rank % 2);
+                let part = part(19, rank, parts);
+                let batch = Batch::new(&images[part.clone()], &labels[part]).unwrap().part_of(19);
+                let mut gradients = Box::new([0.0; PARAMETERS]);
+                let outcome =
+                    network.gathered_gradients(parameters, &batch, &mut gradients, gather);
+                outcome.map(|outcome| (outcome, gradients))
+            };
+            let mut all = vec![];
+            for rank in 0..parts {
+                // Too few bytes are refused, where there are other parts.
+                let alone = gradients(rank, &mut |own| {
+                    assert_eq!(own.len(), packed_length(part(19, rank, parts).len()));
+                    all.extend_from_slice(own);
+                    Ok(own.to_vec())
+                });
+                assert_eq!(alone.is_ok(), parts == 1);
+            }
+            for rank in 0..parts {
+                let (got, gradients) = gradients(rank, &mut |_| Ok(all.clone())).unwrap();
+                assert_eq!(got, outcome, "rank {rank} of {parts}");
+                assert!(gradients == expected, "rank {rank} of {parts}");
+            }
+        }
+    }
+
+    /// Needs nothing of libtorch, so that Miri can run it.
+    #[test]
+    fn instruction_sets_and_threads_give_the_same_bits() {
+        let (parameters, images, labels) = drawn();
+        let parameters = parameters.as_array().unwrap();
         let batch = Batch::new(&images, &labels).unwrap();
 
         let gradients = |set, threads| {

@@ -1,13 +1,13 @@
 use super::{
     dense_gradient::{C5Gradient, F6Gradient, OutputGradient},
     layout::SHARED,
+    record::Record,
     vector::Vector,
-    worker::Worker,
 };
 use crate::network::Layer;
 use std::ops::Range;
 
-/// The part of the gradients that one thread owns, and makes up from what all threads have: whole rows of the dense layers'
+/// The part of the gradients that one thread owns, and makes up from the records of all threads: whole rows of the dense layers'
 /// weights, so that these, 95 % of all parameters, need not be added up between threads.
 #[derive(Debug)]
 pub(super) struct Share<'a> {
@@ -19,11 +19,11 @@ pub(super) struct Share<'a> {
 
 impl Share<'_> {
     /// Fills it.
-    pub fn fill<V: Vector>(&mut self, workers: &[Worker<V>]) {
+    pub fn fill<V: Vector>(&mut self, records: &[&Record<V>]) {
         let (start, shared) = self.part(0..SHARED);
-        let units = workers.iter().flat_map(|worker| worker.shared().chunks_exact(SHARED));
+        let units = records.iter().flat_map(|record| record.shared().chunks_exact(SHARED));
         sum_in_order(units.map(|unit| &unit[start..]), shared);
-        let operands = |layer: usize| workers.iter().map(move |worker| worker.operands()[layer]);
+        let operands = |layer: usize| records.iter().map(move |record| record.operands()[layer]);
         let [c5, f6, output] = [0, 1, 2].map(|layer| operands(layer).collect::<Vec<_>>());
 
         let (start, weight_gradient) = self.part(Layer::C5.weight());

@@ -3,13 +3,17 @@
 mod best;
 mod checkpoint;
 mod clip;
+mod communicator;
 mod config;
 mod device;
 mod engine;
 #[cfg(test)]
 pub(crate) mod golden;
+#[cfg(feature = "mpi")]
+mod mpi;
 mod optimizer;
 mod parameters;
+mod ranks;
 mod require;
 mod run;
 mod running;
@@ -21,9 +25,12 @@ mod trainer;
 pub use crate::kernels::InstructionSet;
 pub use best::Best;
 pub use checkpoint::{Checkpoints, Recipe, Resumable, Resumed};
+pub use communicator::{Alone, Communicator};
 pub use config::TrainConfig;
 pub use device::Device;
 pub use engine::Engine;
+#[cfg(feature = "mpi")]
+pub use mpi::Mpi;
 pub use optimizer::{Adam, AdamW, Optimizer, Sgd};
 #[cfg(all(test, feature = "torch"))]
 pub(crate) use optimizer::{OptimizerState, golden_optimizers};

@@ -5,7 +5,7 @@ use super::{
     stats::Evaluation,
     trained_set::TrainedSet,
 };
-use crate::{Dataset, Error, Result, weights::StateDict};
+use crate::{Dataset, Error, Result, atomic_file, weights::StateDict};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Map;
 use std::{collections::BTreeMap, mem, path::Path};
@@ -109,9 +109,19 @@ impl<C: RunConfig> Run<C> {
         buffers: BTreeMap<&'static str, Vec<f32>>,
         path: &Path,
     ) -> Result<()> {
+        atomic_file::write(path, &self.to_bytes(weights, buffers, path)?)
+    }
+
+    /// The checkpoint that [`save`](Run::save) writes to `path`.
+    pub fn to_bytes(
+        &self,
+        weights: StateDict,
+        buffers: BTreeMap<&'static str, Vec<f32>>,
+        path: &Path,
+    ) -> Result<Vec<u8>> {
         let state = serde_json::to_string(self)
             .map_err(|error| Error::invalid("state", "what JSON can hold", error.to_string()))?;
-        Checkpoint::write(C::NETWORK, state, weights, buffers, path)
+        Checkpoint::to_bytes(C::NETWORK, state, weights, buffers, path)
     }
 
     /// The run of a checkpoint; `config` in the place of the checkpoint's, where there is one.
@@ -120,7 +130,16 @@ impl<C: RunConfig> Run<C> {
     ///
     /// As [`Checkpoint::read`]; [`Error::CheckpointMismatch`] where `config` differs in what is not [free](RunConfig::FREE).
     pub fn read(config: Option<C>, path: &Path) -> Result<SavedRun<C>> {
-        let Checkpoint { state, weights, buffers } = Checkpoint::read(C::NETWORK, path)?;
+        Run::of(config, Checkpoint::read(C::NETWORK, path)?, path)
+    }
+
+    /// [`read`](Run::read), from the bytes that [`to_bytes`](Run::to_bytes) gave; messages call them `path`.
+    pub fn from_bytes(config: Option<C>, bytes: &[u8], path: &Path) -> Result<SavedRun<C>> {
+        Run::of(config, Checkpoint::from_bytes(C::NETWORK, bytes, path)?, path)
+    }
+
+    fn of(config: Option<C>, checkpoint: Checkpoint, path: &Path) -> Result<SavedRun<C>> {
+        let Checkpoint { state, weights, buffers } = checkpoint;
         let malformed = |reason: String| Error::malformed(path, "checkpoint", reason);
         let mut run: Run<C> =
             serde_json::from_str(&state).map_err(|error| malformed(error.to_string()))?;

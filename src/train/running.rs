@@ -1,11 +1,11 @@
 use super::{
     clip::clip_grad_norm, config::TrainConfig, device::Device, engine::Engine,
-    optimizer::OptimizerState, parameters::Parameters, schedule::Rates, stats::Sums,
+    optimizer::OptimizerState, parameters::Parameters, ranks::Ranks, schedule::Rates, stats::Sums,
 };
 use crate::{
     Error, Result,
     data::Dataset,
-    kernels::{Batch, Images, Network, Outcome, PIXELS},
+    kernels::{Batch, CLASSES, Images, Network, Outcome, PIXELS, packed_length},
     network::{LAYERS, PARAMETERS},
 };
 #[cfg(feature = "torch")]
@@ -141,10 +141,20 @@ impl Running {
         Ok(Running::Cpu(Cpu { compute, gradients, optimizer }))
     }
 
+    /// Whether it can work with other ranks.
+    pub fn is_fused(&self) -> bool {
+        matches!(self, Running::Cpu(Cpu { compute: Compute::Fused(_), .. }))
+    }
+
     /// Computes loss, right answers and gradients, and keeps the gradients for the [`step`](Running::step).
-    pub fn gradients(&mut self, parameters: &Parameters, samples: Samples) -> Result<BatchOutcome> {
+    pub fn gradients(
+        &mut self,
+        parameters: &Parameters,
+        samples: Samples,
+        ranks: &Ranks,
+    ) -> Result<BatchOutcome> {
         match self {
-            Running::Cpu(cpu) => cpu.gradients(parameters, samples).map(BatchOutcome::Known),
+            Running::Cpu(cpu) => cpu.gradients(parameters, samples, ranks).map(BatchOutcome::Known),
             #[cfg(feature = "torch")]
             Running::Device(device) => {
                 device.gradients(parameters, samples).map(BatchOutcome::OnDevice)
@@ -167,12 +177,26 @@ impl Running {
     }
 
     /// The logits of a set's images.
-    pub fn logits(&self, parameters: &Parameters, data: &Dataset) -> Result<Vec<[f32; 10]>> {
+    pub fn logits(
+        &self,
+        parameters: &Parameters,
+        data: &Dataset,
+        ranks: &Ranks,
+    ) -> Result<Vec<[f32; CLASSES]>> {
         match self {
             Running::Cpu(Cpu { compute: Compute::Fused(network), .. }) => {
-                let indices: Vec<_> = (0..data.len()).collect();
+                let indices: Vec<_> = ranks.part(data.len()).collect();
                 let images = Images::gathered(data.image_bytes(), &indices)?;
-                Ok(network.borrow_mut().logits(parameters.as_slice()?, images))
+                let own = network.borrow_mut().logits(parameters.as_slice()?, images);
+                if !ranks.are_many() {
+                    return Ok(own);
+                }
+                let bytes = own.as_flattened().iter().flat_map(|logit| logit.to_le_bytes());
+                let bytes: Vec<_> = bytes.collect();
+                let all = ranks.gather(&bytes, data.len(), |images| 4 * CLASSES * images)?;
+                let (all, _) = all.as_chunks();
+                let all: Vec<_> = all.iter().map(|&logit| f32::from_le_bytes(logit)).collect();
+                Ok(all.as_chunks().0.to_vec())
             }
             #[cfg(feature = "torch")]
             Running::Cpu(Cpu { compute: Compute::Libtorch(libtorch, _), .. }) => {
@@ -212,7 +236,12 @@ impl Running {
 }
 
 impl Cpu {
-    fn gradients(&mut self, parameters: &Parameters, samples: Samples) -> Result<Outcome> {
+    fn gradients(
+        &mut self,
+        parameters: &Parameters,
+        samples: Samples,
+        ranks: &Ranks,
+    ) -> Result<Outcome> {
         let network = match &mut self.compute {
             Compute::Fused(network) => network.get_mut(),
             #[cfg(feature = "torch")]
@@ -222,13 +251,24 @@ impl Cpu {
                 return output.outcome();
             }
         };
-        let batch = match samples {
+        let (parameters, gradients) = (parameters.as_slice()?, &mut *self.gradients);
+        let (batch, whole) = match samples {
             Samples::Of { data, indices } => {
-                Batch::gathered(data.image_bytes(), data.label_bytes(), indices)?
+                let part = &indices[ranks.part(indices.len())];
+                let batch = Batch::gathered(data.image_bytes(), data.label_bytes(), part)?;
+                (batch, indices.len())
             }
-            Samples::Own { images, labels } => Batch::new(images, labels)?,
+            Samples::Own { images, labels } => {
+                Batch::new(images, labels)?;
+                let part = ranks.part(images.len());
+                (Batch::new(&images[part.clone()], &labels[part])?, images.len())
+            }
         };
-        Ok(network.gradients(parameters.as_slice()?, &batch, &mut self.gradients))
+        if !ranks.are_many() {
+            return Ok(network.gradients(parameters, &batch, gradients));
+        }
+        let gather = |own: &[u8]| ranks.gather(own, whole, packed_length);
+        network.gathered_gradients(parameters, &batch.part_of(whole), gradients, gather)
     }
 
     fn step(

@@ -3,15 +3,24 @@ use super::{
     config::TrainConfig,
     device,
     parameters::Parameters,
+    ranks::Ranks,
     run::{EpochSums, Run, RunConfig, SavedRun},
     running::{BatchOutcome, Running, Samples, Waiting},
     schedule::Rates,
     stats::{BatchStats, EpochStats, Evaluation, Sums},
+    trained_set::TrainedSet,
 };
 use crate::{
-    Error, Result, data::Dataset, generator::Generator, kernels::PIXELS, network, train::Best,
+    Error, Result, atomic_file,
+    data::Dataset,
+    generator::Generator,
+    kernels::PIXELS,
+    network,
+    train::{Best, Communicator},
     weights::StateDict,
 };
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::{convert::Infallible, ops::ControlFlow, path::Path};
 
 /// Trains a LeNet as a [`TrainConfig`] says. It returns numbers and prints nothing.
@@ -42,6 +51,9 @@ pub struct Trainer {
     waiting: Waiting,
     /// See [`changes`](Trainer::changes).
     changes: Vec<String>,
+    ranks: Ranks,
+    /// Whether the ranks have compared the pixels of their training sets.
+    pixels_agreed: bool,
 }
 
 impl RunConfig for TrainConfig {
@@ -132,8 +144,88 @@ impl Trainer {
             parameters: Parameters::new(values, run.config.device)?,
             waiting: Waiting::default(),
             changes: vec![],
+            ranks: Ranks::default(),
+            pixels_agreed: false,
             run,
         })
+    }
+
+    /// The same trainer as one of several processes, the ranks, which train one network together. Each has a part of every
+    /// batch. The batch size, the results and the weights are, bit for bit, those of one process.
+    ///
+    /// Weights, optimizer and position are rank 0's from here on, so that rank 0 alone needs a checkpoint to resume from. All
+    /// ranks call this, and after it [`train_epoch`](Trainer::train_epoch) and [`evaluate`](Trainer::evaluate), in the same
+    /// order, and each stops an epoch after the same step: [`Communicator::highest`] tells them. The other methods work alone;
+    /// rank 0 saves for all.
+    ///
+    /// ```
+    /// use lenet::{TrainConfig, Trainer, train::Alone};
+    ///
+    /// let trainer = Trainer::new(TrainConfig::pytorch())?.with_communicator(Alone)?;
+    /// assert_eq!(trainer.communicator().size(), 1);
+    /// # Ok::<(), lenet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rank`] where a rank has another version of this crate or another config, threads and instructions aside;
+    /// [`Error::Invalid`] where there are several ranks and the engine is not [`Fused`](crate::Engine::Fused); what the
+    /// communicator returns.
+    pub fn with_communicator(
+        mut self,
+        communicator: impl Communicator + 'static,
+    ) -> Result<Trainer> {
+        let ranks = Ranks::new(communicator);
+        if ranks.are_many() {
+            ranks.agree(self.terms())?;
+            if !self.engine.is_fused() {
+                let expected = "auto or fused, on a CPU, where there are several ranks";
+                return Err(Error::invalid("engine", expected, "another device or libtorch"));
+            }
+            let path = Path::new("the state of rank 0");
+            let is_first = ranks.communicator().rank() == 0;
+            let own = if is_first { self.checkpoint(path)? } else { vec![] };
+            let first = ranks.of_first(&own)?;
+            if !is_first {
+                let saved = Run::from_bytes(Some(self.run.config.clone()), &first, path)?;
+                self = Trainer::restored(saved)?;
+            }
+        }
+        Ok(Trainer { ranks, pixels_agreed: false, ..self })
+    }
+
+    /// The ranks that it trains with: [`Alone`](crate::train::Alone) at first.
+    pub fn communicator(&self) -> &dyn Communicator {
+        self.ranks.communicator()
+    }
+
+    /// What has to be the same on all ranks, whatever they train on.
+    fn terms(&self) -> Value {
+        let mut terms = serde_json::to_value(self.config()).unwrap_or_default();
+        if let Some(terms) = terms.as_object_mut() {
+            terms.retain(|name, _| !["engine", "threads", "instructions"].contains(&&**name));
+            terms.insert("lenet".into(), env!("CARGO_PKG_VERSION").into());
+            terms.insert("fused".into(), self.engine.is_fused().into());
+        }
+        terms
+    }
+
+    /// An [`Error::Rank`] where ranks train on different data, or are not at the same step.
+    fn agree_on(&mut self, data: &Dataset) -> Result<()> {
+        if !self.ranks.are_many() {
+            return Ok(());
+        }
+        // Once, since it takes as long as many steps.
+        let pixels = (!self.pixels_agreed).then(|| {
+            let digest = Sha256::digest(data.image_bytes().as_flattened());
+            digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+        });
+        self.ranks.agree(json!({
+            "training set": self.run.set, "pixels": pixels,
+            "epochs": self.epochs(), "steps": self.steps(), "samples": self.samples(),
+        }))?;
+        self.pixels_agreed = true;
+        Ok(())
     }
 
     /// Goes once through `data`, in an order that follows from the seed and the number of epochs before. An epoch that was
@@ -184,11 +276,13 @@ impl Trainer {
     ) -> Result<ControlFlow<B, EpochStats>> {
         self.settle()?;
         let (done, total) = (self.run.begin(data)?, data.len());
+        self.agree_on(data)?;
         let seed = self.config().seed.wrapping_mul(1000).wrapping_add(self.epochs() as u64);
         let order = Generator::manual_seed(seed).permutation(total);
         for indices in order[done..].chunks(self.config().batch_size) {
             let rates = self.rates()?;
-            let outcome = self.engine.gradients(&self.parameters, Samples::Of { data, indices })?;
+            let samples = Samples::Of { data, indices };
+            let outcome = self.engine.gradients(&self.parameters, samples, &self.ranks)?;
             self.step(rates)?;
             let known = matches!(outcome, BatchOutcome::Known(_));
             self.waiting.add(outcome, indices.len(), rates.learning_rate);
@@ -219,7 +313,7 @@ impl Trainer {
     ) -> Result<BatchStats> {
         let rates = self.rates()?;
         let samples = Samples::Own { images, labels };
-        let outcome = self.engine.gradients(&self.parameters, samples)?.read()?;
+        let outcome = self.engine.gradients(&self.parameters, samples, &self.ranks)?.read()?;
         if !outcome.loss.is_finite() {
             return Err(self.non_finite_loss(1, outcome.loss));
         }
@@ -256,7 +350,10 @@ impl Trainer {
     ///
     /// With the feature `torch`: as all of tch does, where a GPU's memory runs out.
     pub fn evaluate(&self, data: &Dataset) -> Result<Evaluation> {
-        let logits = self.engine.logits(&self.parameters, data)?;
+        if self.ranks.are_many() {
+            self.ranks.agree(json!({ "evaluated set": TrainedSet::of(data) }))?;
+        }
+        let logits = self.engine.logits(&self.parameters, data, &self.ranks)?;
         Ok(Evaluation::of_logits(&logits, data.label_bytes(), self.config().batch_size))
     }
 
@@ -272,9 +369,14 @@ impl Trainer {
     /// [`Error::Io`] where it can't be written; [`Error::NonFiniteLoss`] and [`Error::Invalid`] where training has diverged,
     /// so that there is nothing to resume.
     pub fn save_checkpoint(&self, path: impl AsRef<Path>) -> Result<()> {
+        atomic_file::write(path.as_ref(), &self.checkpoint(path.as_ref())?)
+    }
+
+    /// The checkpoint that is written to `path`.
+    fn checkpoint(&self, path: &Path) -> Result<Vec<u8>> {
         let mut run = self.run.clone();
         run.epoch = self.read_waiting()?;
-        run.save(self.weights()?, self.engine.buffers()?, path.as_ref())
+        run.to_bytes(self.weights()?, self.engine.buffers()?, path)
     }
 
     /// The trainer that [`save_checkpoint`](Trainer::save_checkpoint) wrote: with the same data it ends as that one would have, bit
@@ -299,7 +401,11 @@ impl Trainer {
     }
 
     fn restore(config: Option<TrainConfig>, path: &Path) -> Result<Trainer> {
-        let SavedRun { run, saved_config, weights, buffers } = Run::read(config, path)?;
+        Trainer::restored(Run::read(config, path)?)
+    }
+
+    fn restored(saved: SavedRun<TrainConfig>) -> Result<Trainer> {
+        let SavedRun { run, saved_config, weights, buffers } = saved;
         let steps = run.steps;
         let changes = changes(&saved_config, &run.config);
         let mut trainer = Trainer::start(run, weights.to_flat(&network::state_dict())?)?;

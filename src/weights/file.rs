@@ -50,7 +50,8 @@ impl StateDict {
         StateDict::parse(bytes, Path::new(IN_MEMORY))?.weights()
     }
 
-    fn parse(bytes: &[u8], path: &Path) -> Result<StateDict> {
+    /// [`read_whole`](StateDict::read_whole) of bytes that messages call `path`.
+    pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<StateDict> {
         let form = Form::of_bytes(bytes).ok_or_else(|| Form::unknown(path, bytes))?;
         let mut weights = form.reader()(bytes)
             .map_err(|Fault(reason)| Error::malformed(path, form.name(), reason))?;

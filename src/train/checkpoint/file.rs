@@ -5,7 +5,7 @@
 //! epoch follows from the seed and the number of epochs before it, and no other random number is drawn after the initial weights.
 
 use crate::{
-    Error, Result, atomic_file, seal,
+    Error, Result, seal,
     weights::{Array, BESIDE_WEIGHTS, CHECKPOINT, Form, NonFinite, StateDict},
 };
 use std::{collections::BTreeMap, path::Path};
@@ -27,13 +27,14 @@ fn versions(network: &'static str) -> [(&'static str, &'static str); 3] {
 }
 
 impl Checkpoint {
-    pub fn write(
+    /// The bytes of the file `path`.
+    pub fn to_bytes(
         network: &'static str,
         state: String,
         mut weights: StateDict,
         buffers: BTreeMap<&'static str, Vec<f32>>,
         path: &Path,
-    ) -> Result<()> {
+    ) -> Result<Vec<u8>> {
         if let Some(NonFinite { name, .. }) = weights.non_finite().first() {
             let got = format!("a {name} that is not finite: training has diverged");
             return Err(Error::invalid("weights", "finite numbers to save", got));
@@ -48,7 +49,7 @@ impl Checkpoint {
         weights.metadata.extend(versions);
         let mut file = weights.to_bytes(Form::Safetensors, path)?;
         seal::put(&mut file).map_err(|reason| Error::malformed(path, "checkpoint", reason))?;
-        atomic_file::write(path, &file)
+        Ok(file)
     }
 
     /// # Errors
@@ -56,7 +57,15 @@ impl Checkpoint {
     /// [`Error::Io`] and [`Error::Malformed`] where there is no whole checkpoint; [`Error::CheckpointMismatch`] where another
     /// version wrote it, or it is another network's.
     pub fn read(network: &'static str, path: &Path) -> Result<Checkpoint> {
-        let mut weights = StateDict::read_whole(path)?;
+        Checkpoint::of(network, StateDict::read_whole(path)?, path)
+    }
+
+    /// [`read`](Checkpoint::read), from the bytes that [`to_bytes`](Checkpoint::to_bytes) gave; messages call them `path`.
+    pub fn from_bytes(network: &'static str, bytes: &[u8], path: &Path) -> Result<Checkpoint> {
+        Checkpoint::of(network, StateDict::parse(bytes, path)?, path)
+    }
+
+    fn of(network: &'static str, mut weights: StateDict, path: &Path) -> Result<Checkpoint> {
         let malformed = |reason: &str| Error::malformed(path, "checkpoint", reason);
         if !weights.sealed {
             return Err(malformed("it has no checksum"));

@@ -199,36 +199,32 @@ fn a_run_resumes_with_another_number_of_ranks() {
     }
 }
 
-/// The error of each of three ranks, of which rank 2 starts with `odd`.
-fn refused(odd: impl Fn() -> (TrainConfig, Dataset) + Sync) -> Vec<String> {
+/// The error of each of three ranks, of which rank 2 has this config and trains on these images.
+fn refused(odd: &TrainConfig, images: &Dataset) -> Vec<String> {
     let train = mnist().train.first(20);
     let errors = on_ranks(3, |thread| {
-        let (config, train) = if thread.rank == 2 { odd() } else { (config(), train.clone()) };
+        let is_odd = thread.rank == 2;
+        let config = if is_odd { odd.clone() } else { config() };
         let mut trainer = Trainer::new(config)?.with_communicator(thread)?;
-        trainer.train_epoch(&train).map(|_| ())
+        trainer.train_epoch(if is_odd { images } else { &train }).map(|_| ())
     });
     errors.into_iter().map(|error| error.unwrap_err().to_string()).collect()
 }
 
 #[test]
 fn ranks_that_differ_are_refused_by_all() {
-    let train = || mnist().train.first(20);
-    let other_pixels = || {
-        let mut pixels = train().image_bytes().as_flattened().to_vec();
-        pixels[5_000] ^= 1;
-        Dataset::from_pixels(pixels, train().label_bytes().to_vec()).unwrap()
-    };
-    let cases: [(&str, Box<dyn Fn() -> (TrainConfig, Dataset) + Sync>); 4] = [
-        (
-            "batch_size: 64 there, 32 on rank 0",
-            Box::new(|| (TrainConfig { batch_size: 64, ..config() }, train())),
-        ),
-        ("epochs: 3 there", Box::new(|| (TrainConfig { epochs: 3, ..config() }, train()))),
-        ("training set: ", Box::new(|| (config(), mnist().train.first(21)))),
-        ("pixels: ", Box::new(|| (config(), other_pixels()))),
-    ];
-    for (expected, odd) in cases {
-        for error in refused(odd) {
+    let train = mnist().train.first(20);
+    let mut pixels = train.image_bytes().as_flattened().to_vec();
+    pixels[5_000] ^= 1;
+    let other_pixels = Dataset::from_pixels(pixels, train.label_bytes().to_vec()).unwrap();
+    let batch_size = "batch_size: 64 there, 32 on rank 0";
+    for (expected, config, train) in [
+        (batch_size, TrainConfig { batch_size: 64, ..config() }, train.clone()),
+        ("epochs: 3 there", TrainConfig { epochs: 3, ..config() }, train),
+        ("training set: ", config(), mnist().train.first(21)),
+        ("pixels: ", config(), other_pixels),
+    ] {
+        for error in refused(&config, &train) {
             let start = "rank 2 can't train with the others: ";
             assert!(error.starts_with(start) && error.contains(expected), "{error}");
         }

@@ -1,6 +1,8 @@
 //! The processes that train together, where `mpirun` started several.
 
-use super::program::{outcome, signals::Signals, terminal::say};
+#[cfg(feature = "mpi")]
+use super::program::terminal::say;
+use super::program::{outcome, signals::Signals};
 use anyhow::Result;
 use lenet::Trainer;
 #[cfg(feature = "mpi")]

@@ -58,7 +58,7 @@ mod tests {
                 for rank in 0..ranks {
                     let part = part(images, rank, ranks);
                     assert_eq!(part.start, end);
-                    assert!(part.start % UNIT == 0 || part.is_empty());
+                    assert!(part.start.is_multiple_of(UNIT) || part.is_empty());
                     let units = part.len().div_ceil(UNIT);
                     let even = images.div_ceil(UNIT) / ranks;
                     assert!((even..=even + 1).contains(&units), "{images} images: {part:?}");

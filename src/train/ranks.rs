@@ -57,23 +57,18 @@ impl Ranks {
     /// [`Error::Rank`], on all ranks, which names the first that differs.
     pub fn agree(&self, have: Value) -> Result<()> {
         let all = self.gather_any(have.to_string().as_bytes())?;
-        let fields = |bytes| serde_json::from_slice::<Map<_, Value>>(bytes).unwrap_or_default();
-        for (rank, theirs) in all.iter().enumerate().filter(|(_, theirs)| **theirs != all[0]) {
-            let (first, theirs) = (fields(&all[0]), fields(theirs));
-            let names = first.keys().chain(theirs.keys().filter(|name| !first.contains_key(*name)));
-            let show = |value: Option<&Value>| value.map_or("nothing".into(), Value::to_string);
-            let differences = names.filter(|name| first.get(*name) != theirs.get(*name));
-            let differences = differences.map(|name| {
-                format!(
-                    "{name}: {} there, {} on rank 0",
-                    show(theirs.get(name)),
-                    show(first.get(name))
-                )
-            });
-            let reason = differences.collect::<Vec<_>>().join("; ");
-            return Err(Error::Rank { rank, reason });
-        }
-        Ok(())
+        let fields =
+            |bytes: &[u8]| serde_json::from_slice::<Map<_, Value>>(bytes).unwrap_or_default();
+        let Some(rank) = all.iter().position(|theirs| *theirs != all[0]) else { return Ok(()) };
+        let (first, theirs) = (fields(&all[0]), fields(&all[rank]));
+        let names = first.keys().chain(theirs.keys().filter(|name| !first.contains_key(*name)));
+        let show = |value: Option<&Value>| value.map_or("nothing".into(), Value::to_string);
+        let differences = names.map(|name| (name, theirs.get(name), first.get(name)));
+        let differences = differences.filter(|(_, theirs, first)| theirs != first);
+        let differences = differences.map(|(name, theirs, first)| {
+            format!("{name}: {} there, {} on rank 0", show(theirs), show(first))
+        });
+        Err(Error::Rank { rank, reason: differences.collect::<Vec<_>>().join("; ") })
     }
 
     /// What each rank gives, of whatever length.

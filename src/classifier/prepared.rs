@@ -1,9 +1,11 @@
 use super::{
-    ink::Ink,
-    luminance::{Plane, luminance},
+    luminance::Plane,
+    page::Ink,
+    picture::{MOST_PIXELS, Picture, Scale},
 };
 use crate::{Error, Result, data, kernels::PIXELS};
 use image::{DynamicImage, GrayImage, Luma, imageops};
+use std::{borrow::Borrow, path::Path};
 
 /// An image made into what MNIST's are, as the network sees it.
 ///
@@ -59,31 +61,59 @@ const FINE: u32 = 8;
 
 impl Prepared {
     /// The most pixels an image may have: more than any camera gives, and read in a second or two.
-    pub const MAX_PIXELS: u64 = 1 << 28;
+    pub const MAX_PIXELS: u64 = MOST_PIXELS;
 
-    /// Prepares an image.
+    /// Prepares an image. Beside the image itself this takes no more than 256 MiB of memory, whatever the image's size.
     ///
     /// # Errors
     ///
     /// [`Error::NoInk`] where there is nothing to be read, [`Error::Invalid`] for an image without pixels or with more than
     /// [`MAX_PIXELS`](Prepared::MAX_PIXELS).
     pub fn new(image: &DynamicImage) -> Result<Prepared> {
-        let (width, height) = (image.width(), image.height());
-        let pixels = u64::from(width) * u64::from(height);
-        if pixels == 0 || pixels > Prepared::MAX_PIXELS {
-            let expected = format!("1 to {} pixels", Prepared::MAX_PIXELS);
-            return Err(Error::invalid("image", expected, format!("{width}x{height}")));
-        }
-        let (plane, factor) = luminance(image)?;
-        let ink = Ink::of(&plane).ok_or(Error::NoInk { width, height })?;
+        Prepared::of(&Picture::from(image))
+    }
+
+    /// Prepares the image in a file's bytes: a PNG, JPEG, BMP or PNM, turned as its EXIF says. The decoded image may take 512 MiB
+    /// of memory.
+    ///
+    /// ```
+    /// use lenet::{Classifier, Prepared};
+    ///
+    /// # std::env::set_current_dir(env!("CARGO_MANIFEST_DIR"))?;
+    /// let prepared = Prepared::from_bytes(&std::fs::read("examples/images/3-marker.png")?)?;
+    /// assert_eq!(Classifier::pretrained()?.classify_prepared(&prepared).digit, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`new`](Prepared::new), and [`Error::Invalid`] where the bytes are no image that can be read.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Prepared> {
+        Prepared::of(&Picture::from_bytes(bytes)?)
+    }
+
+    /// Prepares the image in a file: see [`from_bytes`](Prepared::from_bytes).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`new`](Prepared::new); [`Error::Io`] where the file cannot be read; [`Error::Malformed`] where it is no image that can
+    /// be read.
+    pub fn open(path: impl AsRef<Path>) -> Result<Prepared> {
+        Prepared::of(&Picture::open(path.as_ref())?)
+    }
+
+    fn of<I: Borrow<DynamicImage>>(picture: &Picture<I>) -> Result<Prepared> {
+        let (page, scale) = picture.page()?;
+        let Scale { width, height, .. } = scale;
+        let ink = page.cut(&page.digit(), &[]).ok_or(Error::NoInk { width, height })?;
+        Prepared::from_ink(&ink, scale)
+    }
+
+    /// A digit that was cut out of a page.
+    pub(super) fn from_ink(ink: &Ink, scale: Scale) -> Result<Prepared> {
         let digit = centred(&boxed(&ink.plane));
-        let [left, top, wide, high] = ink.bounds.map(|length| length * factor);
-        Ok(Prepared {
-            input: enlarged(&digit)?,
-            digit,
-            bounds: [left, top, wide.min(width - left), high.min(height - top)],
-            dark_on_light: ink.dark,
-        })
+        let bounds = scale.bounds(ink.bounds);
+        Ok(Prepared { input: enlarged(&digit)?, digit, bounds, dark_on_light: ink.dark })
     }
 
     /// The digit, white on black, 28x28: as MNIST's files have them.

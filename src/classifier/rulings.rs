@@ -18,6 +18,9 @@ const BLANK: f32 = 0.35;
 /// Of this share of its length at either end half is to be seen: a ruling ends at the sheet's edge.
 const END: f32 = 0.15;
 
+/// Where more than this share of all marks is ink, that is no ruling.
+const DENSE: f32 = 0.3;
+
 /// One line is a stroke; so many are rulings.
 const FEWEST: usize = 3;
 
@@ -78,6 +81,9 @@ impl Marks {
             .filter(|&(along, across)| self.at(&self.ink, along, across))
             .map(|(along, across)| (along as f32 - self.along as f32 / 2.0, across as f32))
             .collect();
+        if points.len() as f32 > DENSE * self.ink.len() as f32 {
+            return vec![];
+        }
         let steps = (STEEPEST * self.along as f32) as i32;
         let over = steps;
         let mut found = vec![];
@@ -91,8 +97,14 @@ impl Marks {
                 }
             }
             for (at, pair) in votes.windows(2).enumerate() {
-                // Before the line is looked at: even of the shorter one that a sheet may leave.
-                if f32::from(pair[0] + pair[1]) > 0.3 * SEEN * self.along as f32 {
+                // Before the line is looked at: enough ink, even of the shorter one that a sheet may leave, and less beside it.
+                let here = f32::from(pair[0] + pair[1]);
+                let beside = |by: i32| {
+                    let at = at.saturating_add_signed(by as isize);
+                    votes.get(at..at + 2).map_or(0.0, |pair| f32::from(pair[0] + pair[1]))
+                };
+                let thin = beside(-BESIDE).max(beside(BESIDE)) < BLANK / SEEN * here;
+                if thin && here > 0.3 * SEEN * self.along as f32 {
                     let middle = at as f32 - over as f32 + 0.5;
                     found.extend(self.line(slope, middle));
                 }

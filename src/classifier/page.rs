@@ -127,9 +127,12 @@ impl Page {
         (largest >= smallest && page.is_coherent()).then_some(page)
     }
 
-    /// The pieces of a single digit: the one with the most ink, and what is near it.
+    /// The pieces of a single digit: all of a drawing; of a photograph the one with the most ink, and what is near it.
     pub fn digit(&self) -> Vec<&Piece> {
         let mut left: Vec<&Piece> = self.pieces.iter().collect();
+        if self.flat {
+            return left;
+        }
         left.sort_by(|a, b| b.ink.total_cmp(&a.ink));
         let mut digit: Vec<&Piece> = left.drain(..left.len().min(1)).collect();
         while let Some(bounds) = digit.iter().map(|piece| piece.bounds).reduce(Bounds::union) {

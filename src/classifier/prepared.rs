@@ -14,15 +14,18 @@ use std::{borrow::Borrow, path::Path};
 /// black. Here an image becomes one of them in these steps:
 ///
 /// 1. **Luminance** (Rec. 709), 16 bits too. What is transparent gets a background that the rest stands out from.
-/// 2. **Background.** If the image's border is of one level, that is the background everywhere. Else it is a photograph:
-///    a polynomial of the second degree, fitted robustly from the border inwards, follows the light on the paper.
-/// 3. **Ink** is what differs from the background, to the side on which more does: dark on light or light on dark. Otsu's
-///    threshold, over what is more than noise, tells strokes from shadows and ruled lines; specks, and what reaches in from
-///    a corner of the picture, are left out. The middle of the strokes becomes white.
-/// 4. **Size.** The ink is cut out and scaled into 20x20, averaging; strokes that would vanish are thickened first.
-/// 5. **Centre of mass**, to the nearest pixel, in the middle of 28x28; then `Resize(32)`, as in training.
+/// 2. **Sheet.** Where a light sheet of paper lies on something darker that the picture shows too, what is around it is left out.
+/// 3. **Background.** If the border is of one level, that is the background everywhere. Else it is a photograph: a polynomial of the
+///    second degree, fitted robustly from the border inwards, follows the light on the paper; large parts that differ from it are
+///    in the shade.
+/// 4. **Ink** is what differs from the background by more than noise: dark on light or light on dark, of which there is more.
+///    The lines of ruled and squared paper are erased; Otsu's threshold tells strokes from fainter marks. Specks, and what reaches
+///    in from a corner of the picture, are left out; of a photograph also what is far from the largest piece. The middle of the
+///    strokes becomes white.
+/// 5. **Size.** The ink is cut out and scaled into 20x20, averaging; strokes that would vanish are thickened first.
+/// 6. **Centre of mass**, to the nearest pixel, in the middle of 28x28; then `Resize(32)`, as in training.
 ///
-/// One digit is expected: several side by side are taken for one. Colours of like luminance, yellow on white say, do not
+/// One digit is expected: several side by side are taken for one ([`Classifier::read`](crate::Classifier::read) reads them). Colours of like luminance, yellow on white say, do not
 /// stand out.
 ///
 /// ```

@@ -40,7 +40,8 @@ impl Picture<DynamicImage> {
 
     /// The bytes of a file.
     pub fn from_bytes(bytes: &[u8]) -> Result<Picture<DynamicImage>> {
-        decoded(Cursor::new(bytes)).map_err(|reason| Error::invalid("image", FORMS, reason))
+        decoded(Cursor::new(bytes))
+            .map_err(|reason| Error::invalid("image", "a file of up to 512 MiB", reason))
     }
 }
 

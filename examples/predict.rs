@@ -2,16 +2,12 @@
 //!
 //!     cargo run --release --example predict -- examples/images
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::{CommandFactory, Parser};
-use lenet::{
-    Classifier, Explanation, Prediction, Prepared,
-    classifier::check_jpeg,
-    image::{self, DynamicImage, ImageDecoder, ImageReader},
-};
+use lenet::{Classifier, Explanation, Prediction, Prepared, classifier::Reading, image};
 use std::{
     fs,
-    io::{self, Cursor, ErrorKind, Read, Write},
+    io::{self, ErrorKind, Read, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -19,7 +15,8 @@ use std::{
 /// Read the digits in images.
 ///
 /// Of each image one line is printed: its name, the digit, and the most probable digits with their probabilities. An image
-/// holds one digit, dark on light or light on dark, of up to 512 MiB in memory: PNG, JPEG, BMP or PNM, told from the content.
+/// holds one digit, or with --number several, dark on light or light on dark, of up to 512 MiB in memory: PNG, JPEG, BMP or PNM,
+/// told from the content.
 ///
 /// Exit codes: 0 every image was read; 1 some could not be, or the weights could not: see stderr; 2 wrong usage.
 #[derive(Parser)]
@@ -34,7 +31,11 @@ struct Args {
     /// How many digits to print, the most probable first
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=10))]
     top: u8,
-    /// Print a JSON object a line: image, digit, probabilities (of 0 to 9), or image and error
+    /// Read all digits in an image, line by line, and print them with the probability of the least certain one
+    #[arg(long, conflicts_with_all = ["top", "explain"])]
+    number: bool,
+    /// Print a JSON object a line: image, digit, probabilities (of 0 to 9), or image and error; with --number: image, number,
+    /// digits (each with its line, bounds, digit and probabilities)
     #[arg(long)]
     json: bool,
     /// Draw what the network saw, and what each of its layers made of it; of one image
@@ -89,17 +90,29 @@ fn run(args: &Args) -> Result<bool> {
     let mut out = io::stdout().lock();
     let mut all = true;
     for (path, found) in paths {
-        let read = found.and_then(|()| open(&path)).and_then(|image| {
-            let prepared = Prepared::new(&image)?;
+        let read = found.and_then(|()| bytes(&path)).and_then(|bytes| {
+            if args.number {
+                let readings = classifier.read_bytes(&bytes)?;
+                return Ok(if args.json {
+                    number_json(&path, &readings)
+                } else {
+                    number_line(&path, &readings)
+                });
+            }
+            let prepared = Prepared::from_bytes(&bytes)?;
             if let Some(to) = &args.explain {
                 Explanation::new(&classifier, &prepared).save(to)?;
             }
-            Ok(classifier.classify_prepared(&prepared))
+            let prediction = classifier.classify_prepared(&prepared);
+            Ok(if args.json {
+                json(&path, &prediction)
+            } else {
+                line(&path, &prediction, args.top)
+            })
         });
         all &= read.is_ok();
         match (read, args.json) {
-            (Ok(prediction), true) => writeln!(out, "{}", json(&path, &prediction))?,
-            (Ok(prediction), false) => writeln!(out, "{}", line(&path, &prediction, args.top))?,
+            (Ok(line), _) => writeln!(out, "{line}")?,
             (Err(error), true) => {
                 let error = format!("{error:#}");
                 let object = serde_json::json!({ "image": path.to_string_lossy(), "error": error });
@@ -126,12 +139,48 @@ fn on_a_line(path: &Path) -> String {
     })
 }
 
-fn json(path: &Path, prediction: &Prediction) -> serde_json::Value {
-    serde_json::json!({
+fn json(path: &Path, prediction: &Prediction) -> String {
+    let object = serde_json::json!({
         "image": path.to_string_lossy(),
         "digit": prediction.digit,
         "probabilities": prediction.probabilities,
-    })
+    });
+    object.to_string()
+}
+
+/// The digits, with a space between lines.
+fn number(readings: &[Reading]) -> String {
+    let mut number = String::new();
+    for (at, reading) in readings.iter().enumerate() {
+        if at > 0 && readings[at - 1].line != reading.line {
+            number.push(' ');
+        }
+        number.push_str(&reading.prediction.digit.to_string());
+    }
+    number
+}
+
+fn number_line(path: &Path, readings: &[Reading]) -> String {
+    let sure = readings.iter().map(|reading| reading.prediction.ranked()[0].1).fold(1.0, f32::min);
+    format!("{}: {} ({:.1} %)", path.display(), number(readings), 100.0 * sure)
+}
+
+fn number_json(path: &Path, readings: &[Reading]) -> String {
+    let digit = |reading: &Reading| {
+        serde_json::json!({
+            "line": reading.line,
+            "bounds": reading.bounds,
+            "digit": reading.prediction.digit,
+            "probabilities": reading.prediction.probabilities,
+        })
+    };
+    let digits: Vec<_> = readings.iter().map(digit).collect();
+    let object = serde_json::json!({
+        "image": path.to_string_lossy(),
+        "number": number(readings),
+        "digits": digits,
+    });
+    object.to_string()
 }
 
 /// A folder's images, by name.
@@ -150,37 +199,19 @@ fn images_in(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// The image, the right way up: a camera notes how it was held.
-fn open(path: &Path) -> Result<DynamicImage> {
+/// A file's bytes.
+fn bytes(path: &Path) -> Result<Vec<u8>> {
     let mut bytes = vec![];
     if path == Path::new("-") {
         io::stdin().take(MOST_BYTES).read_to_end(&mut bytes)?;
     } else {
         fs::File::open(path)?.take(MOST_BYTES).read_to_end(&mut bytes)?;
     }
-    check_jpeg(&bytes).context(UNREADABLE)?;
-    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
-    let mut decoder = reader.into_decoder().context(UNREADABLE)?;
-    let orientation = decoder.orientation().context(UNREADABLE)?;
-    let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > Prepared::MAX_PIXELS {
-        bail!("{width}x{height} are more than {} pixels", Prepared::MAX_PIXELS);
-    }
-    let bytes = decoder.total_bytes();
-    if bytes > MOST_BYTES {
-        bail!("{width}x{height} pixels take {} MiB, more than {}", bytes >> 20, MOST_BYTES >> 20);
-    }
-    let mut image = DynamicImage::from_decoder(decoder).context(UNREADABLE)?;
-    image.apply_orientation(orientation);
-    Ok(image)
+    Ok(bytes)
 }
 
-/// Of an image in memory, as large as decoders let their own buffers become; and of a file: what has no end, such as a device,
-/// is cut off.
+/// Of a file: what has no end, such as a device, is cut off.
 const MOST_BYTES: u64 = 512 << 20;
-
-/// What an image is that no decoder takes.
-const UNREADABLE: &str = "not a PNG, JPEG, BMP or PNM that can be read";
 
 /// A line on stderr, which may be closed.
 fn note(line: std::fmt::Arguments) {

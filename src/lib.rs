@@ -1,7 +1,7 @@
 //! LeNet-5 in Rust: the network of a well-known PyTorch post, number for number, with its training, its data and its weights.
 //!
 //! ```no_run
-//! use lenet::{Classifier, Mnist, TrainConfig, Trainer, image};
+//! use lenet::{Classifier, Mnist, TrainConfig, Trainer};
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let mnist = Mnist::find()?; // in the usual folders, or downloaded
@@ -14,7 +14,7 @@
 //!     trainer.save("lenet.safetensors")?;
 //!
 //!     let classifier = Classifier::open("lenet.safetensors")?;
-//!     println!("{}", classifier.classify(&image::open("digit.jpg")?)?.digit);
+//!     println!("{}", classifier.classify_file("digit.jpg")?.digit);
 //!     Ok(())
 //! }
 //! ```
@@ -26,7 +26,7 @@
 //!
 //! | task | types |
 //! |---|---|
-//! | read a digit in a picture | [`Classifier`], [`Prepared`], [`Prediction`] |
+//! | read a digit, or numbers, in a picture | [`Classifier`], [`Prepared`], [`Prediction`], [`classifier::Reading`] |
 //! | get the images | [`Mnist`], [`Dataset`]; the formats and the download: module [`data`] |
 //! | train | [`Trainer`], [`TrainConfig`], with its [`Optimizer`] ([`Adam`], [`AdamW`], [`Sgd`]), [`Schedule`] ([`OneCycleLr`]), [`Engine`] and [`Init`] |
 //! | look at the results | [`BatchStats`], [`EpochStats`], [`Evaluation`]; the mistakes: module [`train`] |

@@ -95,8 +95,8 @@ fn says_what_is_wrong_and_goes_on() {
     assert!(out.starts_with("3-marker.png: 3 ") && out.lines().count() == 1, "{out}");
     assert_eq!(err.lines().count(), bad.len(), "{err}");
     assert!(err.contains("nothing to read in the image (40x30)"), "{err}");
-    assert!(err.contains("text.png: not a PNG, JPEG, BMP or PNM"), "{err}");
-    assert!(err.contains("deep.ppm: 16000x16000 pixels take 1464 MiB, more than 512"), "{err}");
+    assert!(err.contains("not a PNG, JPEG, BMP or PNM"), "{err}");
+    assert!(err.contains("16000x16000 pixels take 1464 MiB, more than 512"), "{err}");
     assert!(err.contains("folder: no images"), "{err}");
     assert!(!err.contains("panicked"), "{err}");
 

@@ -1,15 +1,26 @@
 //! What there would be without the ink: one level, or paper under uneven light.
 
-use super::luminance::Plane;
+use super::{grid::Grid, luminance::Plane};
+use std::ops::Range;
 
 /// The background's luminance at each pixel, and how much pixels differ from it without being ink.
 #[derive(Debug)]
 pub(super) struct Background {
     surface: Surface,
-    /// The standard deviation of the background's own pixels; 0 for a picture that was drawn.
+    /// How far the background is from the surface, by cells: where a shadow's edge crosses it. None where it is of one level.
+    shadows: Option<Shadows>,
+    /// The standard deviation of the background's own pixels.
     pub noise: f32,
     /// Whether it is one level.
     pub flat: bool,
+}
+
+/// In each cell, the darkest and the lightest background in it and in those around it, less the surface.
+#[derive(Debug)]
+struct Shadows {
+    columns: u32,
+    rows: u32,
+    range: Vec<(f32, f32)>,
 }
 
 /// Levels that differ by no more than this are the same: three steps of 255, as JPEG makes of one.
@@ -24,6 +35,24 @@ const BORDER: u32 = 32;
 /// A photograph's background is told from this many means along each side: noise and thin strokes vanish in them.
 const CELLS: u32 = 48;
 
+/// A shadow differs from the surface by at least this much.
+const SHADOW: f32 = 0.03;
+
+/// A square of twice so many cells across and down, and one, fits into a shadow, and not into a stroke.
+const WIDE: i64 = 6;
+
+/// Strokes on the part of the paper that is not in the shade are no wider than twice so many cells.
+const HOLE: i64 = 2;
+
+/// A shadow is as dark as the median of its cells that are no further than this many cells away.
+const NEAR: i64 = 6;
+
+/// Noise is told from blocks of so many pixels across and down, or of fewer where the picture is small: more than JPEG's eight.
+const BLOCK: u32 = 12;
+
+/// This share of the blocks is without ink, even in a picture that a digit fills.
+const CLEAN: f32 = 0.25;
+
 const ITERATIONS: usize = 10;
 
 /// Where Tukey's biweight takes a value for an outlier, in standard deviations; his own figure.
@@ -33,26 +62,149 @@ const OUTLIER: f32 = 4.685;
 const MAD_TO_SIGMA: f32 = 1.4826;
 
 impl Background {
-    /// Told from the border, which is mostly background.
+    /// Told from the border, which is mostly background. NaN is no part of the picture.
     pub fn of(plane: &Plane) -> Background {
+        let noise = noise(plane);
         let mut border = border(plane);
-        let level = median(&mut border);
-        let same = border.iter().filter(|&&value| (value - level).abs() <= TOLERANCE).count();
-        if same as f32 >= FLAT_SHARE * border.len() as f32 {
-            return Background { surface: Surface::level(level), noise: 0.0, flat: true };
+        if border.len() == border_pixels(plane).count() {
+            let (level, same) = densest(&mut border);
+            if same as f32 >= FLAT_SHARE * border.len() as f32 {
+                return Background {
+                    surface: Surface::level(level),
+                    shadows: None,
+                    noise,
+                    flat: true,
+                };
+            }
         }
-        let surface = Surface::fit(&cells(plane));
-        let mut deviations: Vec<_> = border_pixels(plane)
-            .map(|(x, y)| (value(plane, x, y) - surface.at(plane, x, y)).abs())
-            .collect();
-        let noise = MAD_TO_SIGMA * median(&mut deviations);
-        Background { surface, noise, flat: false }
+        let (cells, columns) = cells(plane);
+        let surface = Surface::of(&cells);
+        let shadows = Some(Shadows::of(&cells, columns, &surface));
+        Background { surface, shadows, noise, flat: false }
     }
 
-    /// Its luminance at a pixel of `plane`, which it is the background of.
-    pub fn at(&self, plane: &Plane, x: u32, y: u32) -> f32 {
-        self.surface.at(plane, x, y).clamp(0.0, 1.0)
+    /// The darkest and the lightest that it may be at a pixel of `plane`, which it is the background of: they differ at the
+    /// edge of a shadow.
+    pub fn range(&self, plane: &Plane, x: u32, y: u32) -> (f32, f32) {
+        let surface = self.surface.at(plane, x, y);
+        let (low, high) = match &self.shadows {
+            Some(shadows) => shadows.at(plane, x, y),
+            None => (0.0, 0.0),
+        };
+        ((surface + low).clamp(0.0, 1.0), (surface + high).clamp(0.0, 1.0))
     }
+}
+
+impl Shadows {
+    fn of(cells: &[Cell], columns: u32, surface: &Surface) -> Shadows {
+        let rows = cells.len() as u32 / columns.max(1);
+        let grid = Grid { width: columns.into(), height: rows.into() };
+        let residuals: Vec<f32> =
+            cells.iter().map(|cell| cell.mean - surface.value(cell.x, cell.y)).collect();
+        let mut middle = vec![0.0; cells.len()];
+        for sign in [-1.0, 1.0] {
+            let differs: Vec<f32> = residuals
+                .iter()
+                .map(|residual| f32::from(u8::from(sign * residual > SHADOW)))
+                .collect();
+            // Ink on the lit side makes holes in it.
+            let closed = match sign > 0.0 {
+                true => grid.filtered(&grid.filtered(&differs, HOLE, f32::max), HOLE, f32::min),
+                false => differs.clone(),
+            };
+            let mut core = grid.filtered(&closed, WIDE, f32::min);
+            for (at, (x, y)) in grid.places().enumerate() {
+                // Nor into a stroke that lies at the picture's border.
+                let inside = |at: i64, length: i64| at >= WIDE && at + WIDE < length;
+                if !inside(x, grid.width) || !inside(y, grid.height) {
+                    core[at] = 0.0;
+                }
+            }
+            let core = grid.filtered(&core, WIDE, f32::max);
+            // The corners, too, that a square does not fit into.
+            let mut region = core.clone();
+            for _ in 0..2 * WIDE {
+                let grown = grid.filtered(&region, 1, f32::max);
+                region = grown.iter().zip(&closed).map(|(a, b)| a.min(*b)).collect();
+            }
+            for (at, (x, y)) in grid.places().enumerate() {
+                if region[at] > 0.0 {
+                    let near =
+                        grid.around(x, y, NEAR).filter(|&at| core[at] > 0.0 && differs[at] > 0.0);
+                    middle[at] = median(&mut near.map(|at| residuals[at]).collect::<Vec<_>>());
+                }
+            }
+        }
+        let low = grid.filtered(&middle, 1, f32::min);
+        let high = grid.filtered(&middle, 1, f32::max);
+        Shadows { columns, rows, range: low.into_iter().zip(high).collect() }
+    }
+
+    fn at(&self, plane: &Plane, x: u32, y: u32) -> (f32, f32) {
+        let cell = |at: u32, length: u32, cells: u32| {
+            (u64::from(at) * u64::from(cells) / u64::from(length)) as usize
+        };
+        let column = cell(x, plane.width(), self.columns);
+        let row = cell(y, plane.height(), self.rows);
+        self.range.get(row * self.columns as usize + column).copied().unwrap_or_default()
+    }
+}
+
+/// The standard deviation of what is smooth: a low quantile of those of blocks.
+fn noise(plane: &Plane) -> f32 {
+    let (width, height) = plane.dimensions();
+    let side = (width.min(height) / 16).clamp(2, BLOCK);
+    let mut deviations = vec![];
+    for top in (0..height.saturating_sub(side - 1)).step_by(side as usize) {
+        for left in (0..width.saturating_sub(side - 1)).step_by(side as usize) {
+            let (_, deviation) = statistics(plane, left..left + side, top..top + side);
+            if deviation.is_finite() {
+                deviations.push(deviation);
+            }
+        }
+    }
+    let place = (CLEAN * deviations.len() as f32) as usize;
+    if place >= deviations.len() {
+        return 0.0;
+    }
+    // Of a few pixels the deviation varies; that quantile lies below the middle by so much.
+    let low = 1.0 - 0.67 / (2.0 * (side * side - 1) as f32).sqrt();
+    *deviations.select_nth_unstable_by(place, f32::total_cmp).1 / low
+}
+
+/// Mean and standard deviation of a block of pixels; NaN where one of them is.
+fn statistics(plane: &Plane, xs: Range<u32>, ys: Range<u32>) -> (f32, f32) {
+    let count = (xs.len() * ys.len()).max(1) as f32;
+    let values = || ys.clone().flat_map(|y| xs.clone().map(move |x| value(plane, x, y)));
+    let mean = values().sum::<f32>() / count;
+    let squares: f32 = values().map(|value| (value - mean).powi(2)).sum();
+    (mean, (squares / (count - 1.0).max(1.0)).sqrt())
+}
+
+/// The means of blocks of so many pixels across and down, by rows; those at the right and at the bottom may have fewer.
+pub(super) fn means(plane: &Plane, side: u32) -> Vec<f32> {
+    let (width, height) = plane.dimensions();
+    let blocks =
+        |length: u32| (0..length).step_by(side as usize).map(move |at| at..(at + side).min(length));
+    blocks(height)
+        .flat_map(|ys| blocks(width).map(move |xs| statistics(plane, xs, ys.clone()).0))
+        .collect()
+}
+
+/// The level that most values are within [`TOLERANCE`] of, and how many.
+fn densest(values: &mut [f32]) -> (f32, usize) {
+    values.sort_unstable_by(f32::total_cmp);
+    let (mut end, mut best) = (0, (0, 0));
+    for (start, &low) in values.iter().enumerate() {
+        while values.get(end).is_some_and(|&value| value - low <= 2.0 * TOLERANCE) {
+            end += 1;
+        }
+        if end - start > best.1 - best.0 {
+            best = (start, end);
+        }
+    }
+    let (start, end) = best;
+    (values.get((start + end) / 2).copied().unwrap_or_default(), end - start)
 }
 
 fn value(plane: &Plane, x: u32, y: u32) -> f32 {
@@ -70,7 +222,7 @@ fn border_pixels(plane: &Plane) -> impl Iterator<Item = (u32, u32)> {
 }
 
 fn border(plane: &Plane) -> Vec<f32> {
-    border_pixels(plane).map(|(x, y)| value(plane, x, y)).collect()
+    border_pixels(plane).map(|(x, y)| value(plane, x, y)).filter(|value| !value.is_nan()).collect()
 }
 
 /// 0 of none.
@@ -93,7 +245,8 @@ struct Cell {
     outer: bool,
 }
 
-fn cells(plane: &Plane) -> Vec<Cell> {
+/// By rows, and how many there are in a row. Where there is NaN, the mean is that.
+fn cells(plane: &Plane) -> (Vec<Cell>, u32) {
     let (width, height) = plane.dimensions();
     let (columns, rows) = (width.min(CELLS), height.min(CELLS));
     // CELLS times a length that has 28 bits at most: no overflow in 64.
@@ -105,22 +258,25 @@ fn cells(plane: &Plane) -> Vec<Cell> {
         for column in 0..columns {
             let (left, right) = (edge(column, columns, width), edge(column + 1, columns, width));
             let (top, bottom) = (edge(row, rows, height), edge(row + 1, rows, height));
-            let mut sum = 0.0;
-            for y in top..bottom {
-                for x in left..right {
-                    sum += value(plane, x, y);
-                }
-            }
-            let count = (right - left) * (bottom - top);
+            let (mean, _) = statistics(plane, left..right, top..bottom);
             cells.push(Cell {
                 x: position(left + right - 1, 2 * width - 1),
                 y: position(top + bottom - 1, 2 * height - 1),
-                mean: sum / count as f32,
+                mean,
                 outer: row == 0 || column == 0 || row + 1 == rows || column + 1 == columns,
             });
         }
     }
-    cells
+    // Beside what is no part of the picture is its border, too.
+    let missing: Vec<_> = cells.iter().map(|cell| cell.mean.is_nan()).collect();
+    let missing =
+        |at: Option<usize>| at.and_then(|at| missing.get(at)).copied().unwrap_or_default();
+    for (at, cell) in cells.iter_mut().enumerate() {
+        let columns = columns as usize;
+        let beside = [at.checked_sub(1), Some(at + 1), at.checked_sub(columns), Some(at + columns)];
+        cell.outer |= beside.into_iter().any(missing);
+    }
+    (cells, columns)
 }
 
 /// `at` of `length` on a scale from -1 to 1.
@@ -151,10 +307,26 @@ impl Surface {
         self.value(position(x, plane.width()), position(y, plane.height()))
     }
 
-    /// Fitted to the border, then again and again to those cells that it fits so far: the background's, not the ink's.
-    fn fit(cells: &[Cell]) -> Surface {
+    /// The one that most cells fit: fitted to the border, or, where an edge of a shadow crosses the picture, to a half of it.
+    fn of(cells: &[Cell]) -> Surface {
+        let cells: Vec<Cell> = cells.iter().filter(|cell| !cell.mean.is_nan()).copied().collect();
+        let halves: [fn(&Cell) -> bool; 5] = [
+            |_| true,
+            |cell| cell.x < 0.0,
+            |cell| cell.x > 0.0,
+            |cell| cell.y < 0.0,
+            |cell| cell.y > 0.0,
+        ];
+        let fits = halves.into_iter().map(|half| Surface::fit(&cells, half));
+        let best = fits.reduce(|best, other| if other.1 > 1.1 * best.1 { other } else { best });
+        best.map_or(Surface::level(0.0), |(surface, _)| surface)
+    }
+
+    /// Fitted to the border, then again and again to those cells that it fits so far: the background's, not the ink's. And how
+    /// many cells it fits.
+    fn fit(cells: &[Cell], start: fn(&Cell) -> bool) -> (Surface, f32) {
         let mut weights: Vec<f32> =
-            cells.iter().map(|cell| f32::from(u8::from(cell.outer))).collect();
+            cells.iter().map(|cell| f32::from(u8::from(cell.outer && start(cell)))).collect();
         let mut surface = Surface::level(0.0);
         for _ in 0..ITERATIONS {
             surface = Surface::least_squares(cells, &weights);
@@ -168,7 +340,8 @@ impl Surface {
                 *weight = (1.0 - distance * distance).max(0.0).powi(2);
             }
         }
-        surface
+        let fits = |cell: &&Cell| (cell.mean - surface.value(cell.x, cell.y)).abs() < SHADOW;
+        (surface, cells.iter().filter(fits).count() as f32)
     }
 
     /// By the normal equations, made solvable by a little weight on flatness where the cells do not suffice.
@@ -224,8 +397,11 @@ mod tests {
         assert!(!background.flat);
         for (x, y) in [(5, 5), (290, 190), (100, 100), (150, 100)] {
             let light = 0.9 - 0.4 * (x as f32 / 300.0) - 0.1 * (y as f32 / 200.0).powi(2);
-            let got = background.at(&plane, x, y);
-            assert!((got - light).abs() < 0.02, "{got} at {x}, {y}, {light} expected");
+            let (low, high) = background.range(&plane, x, y);
+            assert!(
+                low > light - 0.03 && high < light + 0.03,
+                "{low}, {high} at {x}, {y}, {light} expected"
+            );
         }
     }
 
@@ -234,6 +410,6 @@ mod tests {
         let plane = Plane::from_fn(28, 28, |x, _| [if x == 9 { 1.0 } else { 0.25 }].into());
         let background = Background::of(&plane);
         assert!(background.flat && background.noise == 0.0);
-        assert_eq!(background.at(&plane, 9, 9), 0.25);
+        assert_eq!(background.range(&plane, 9, 9), (0.25, 0.25));
     }
 }

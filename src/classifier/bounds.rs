@@ -31,6 +31,18 @@ impl Bounds {
         self.bottom - self.top + 1
     }
 
+    /// The blank between both, along rows or columns.
+    pub fn away(self, other: Bounds) -> u32 {
+        let across = self.left.max(other.left).saturating_sub(self.right.min(other.right));
+        let down = self.top.max(other.top).saturating_sub(self.bottom.min(other.bottom));
+        across.max(down)
+    }
+
+    /// Whether a pixel lies within it.
+    pub fn holds(self, x: u32, y: u32) -> bool {
+        (self.left..=self.right).contains(&x) && (self.top..=self.bottom).contains(&y)
+    }
+
     /// With so many more pixels on each side, as far as a picture of this size has them.
     pub fn grown(self, by: u32, (width, height): (u32, u32)) -> Bounds {
         Bounds {

@@ -1,4 +1,6 @@
-use super::{Activation, Prediction, Prepared, prepared::values};
+use super::{
+    Activation, Prediction, Prepared, Reading, picture::Picture, prepared::values, segments,
+};
 use crate::{
     Error, Result,
     kernels::{Images, Network, PIXELS, Packed},
@@ -6,7 +8,7 @@ use crate::{
     weights::StateDict,
 };
 use image::DynamicImage;
-use std::path::Path;
+use std::{borrow::Borrow, path::Path};
 
 /// Reads digits in images of any kind, on the CPU.
 ///
@@ -103,6 +105,68 @@ impl Classifier {
     /// Those of [`Prepared::new`].
     pub fn classify(&self, image: &DynamicImage) -> Result<Prediction> {
         Ok(self.classify_prepared(&Prepared::new(image)?))
+    }
+
+    /// Reads the digit in an image file: a PNG, JPEG, BMP or PNM, told from the content. A photograph is turned as its EXIF says.
+    /// The decoded image may take 512 MiB of memory, all the rest 256 MiB.
+    ///
+    /// ```
+    /// # std::env::set_current_dir(env!("CARGO_MANIFEST_DIR"))?;
+    /// let classifier = lenet::Classifier::pretrained()?;
+    /// assert_eq!(classifier.classify_file("examples/images/3-photo.jpg")?.digit, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Prepared::open`].
+    pub fn classify_file(&self, path: impl AsRef<Path>) -> Result<Prediction> {
+        Ok(self.classify_prepared(&Prepared::open(path)?))
+    }
+
+    /// [`classify_file`](Classifier::classify_file) for a file's bytes.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Prepared::from_bytes`].
+    pub fn classify_bytes(&self, bytes: &[u8]) -> Result<Prediction> {
+        Ok(self.classify_prepared(&Prepared::from_bytes(bytes)?))
+    }
+
+    /// Reads all digits in an image: line by line from the top, each line from left to right. Digits may touch, and may be broken.
+    ///
+    /// ```
+    /// use lenet::{Classifier, image::{DynamicImage, GrayImage, Luma}};
+    ///
+    /// // Two strokes side by side.
+    /// let stroke = |x: u32, y: u32| (18..22).contains(&(x % 40)) && (10..50).contains(&y);
+    /// let pixel = |x, y| Luma([if stroke(x, y) { 0 } else { 255 }]);
+    /// let image = DynamicImage::from(GrayImage::from_fn(80, 60, pixel));
+    /// let digits: Vec<u8> =
+    ///     Classifier::pretrained()?.read(&image)?.iter().map(|reading| reading.prediction.digit).collect();
+    /// assert_eq!(digits, [1, 1]);
+    /// # Ok::<(), lenet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Prepared::new`].
+    pub fn read(&self, image: &DynamicImage) -> Result<Vec<Reading>> {
+        self.read_picture(&Picture::from(image))
+    }
+
+    /// [`read`](Classifier::read) for the bytes of an image file, as [`classify_bytes`](Classifier::classify_bytes) takes them.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Prepared::from_bytes`].
+    pub fn read_bytes(&self, bytes: &[u8]) -> Result<Vec<Reading>> {
+        self.read_picture(&Picture::from_bytes(bytes)?)
+    }
+
+    fn read_picture<I: Borrow<DynamicImage>>(&self, picture: &Picture<I>) -> Result<Vec<Reading>> {
+        let (page, scale) = picture.page()?;
+        segments::read(&page, scale, |images| self.classify_all_prepared(images))
     }
 
     /// Reads the digits in several images, in one forward pass: faster than one by one, with the same probabilities but for rounding.

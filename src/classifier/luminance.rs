@@ -1,7 +1,7 @@
 //! One number a pixel, whatever the image consists of.
 
 use crate::{Error, Result};
-use image::{DynamicImage, ImageBuffer, Luma, LumaA};
+use image::{DynamicImage, ImageBuffer, Luma, LumaA, imageops, metadata::Orientation};
 
 /// Of each pixel one number, by rows.
 pub(super) type Plane = ImageBuffer<Luma<f32>, Vec<f32>>;
@@ -10,9 +10,9 @@ pub(super) type Plane = ImageBuffer<Luma<f32>, Vec<f32>>;
 /// pixels then, and the network wants 20.
 const ENOUGH: u64 = 1 << 21;
 
-/// Pixels of the image that are looked at in one go, or more where it is wide: cutting out each row of a narrow one would
-/// take longer than reading it.
-const STRIP: u32 = 1 << 16;
+/// Pixels of the image that are looked at in one go, so that it is not in memory twice: cutting out each row of a narrow one
+/// would take longer than reading it.
+const TILE: u32 = 1 << 16;
 
 /// From how much alpha on a pixel is there to be seen.
 const VISIBLE: f32 = 0.5;
@@ -20,9 +20,9 @@ const VISIBLE: f32 = 0.5;
 /// Visible pixels that differ by no more than this are all of one colour.
 const SAME: f32 = 0.25;
 
-/// The luminance of `image`, 0 (black) to 1 (white), composited over what its background seems to be; at most [`ENOUGH`]
-/// pixels, and how many pixels of `image` one of them is wide.
-pub(super) fn luminance(image: &DynamicImage) -> Result<(Plane, u32)> {
+/// The luminance of `image`, 0 (black) to 1 (white), composited over what its background seems to be, and turned; at most
+/// [`ENOUGH`] pixels, and how many pixels of `image` one of them is wide.
+pub(super) fn luminance(image: &DynamicImage, turn: Orientation) -> Result<(Plane, u32)> {
     let (width, height) = (image.width(), image.height());
     let reduced = |factor| (width.div_ceil(factor), height.div_ceil(factor));
     let mut factor = 1;
@@ -33,14 +33,17 @@ pub(super) fn luminance(image: &DynamicImage) -> Result<(Plane, u32)> {
     }
     let (columns, rows) = reduced(factor);
     let mut sums = vec![Sum::default(); columns as usize * rows as usize];
-    // By strips, so that a large image is not in memory twice.
-    let strip = (STRIP / width).max(factor);
-    for top in (0..height).step_by(strip as usize) {
-        let strip = image.crop_imm(0, top, width, strip.min(height - top)).to_luma_alpha16();
-        for (y, row) in strip.enumerate_rows() {
+    let wide = width.min(TILE);
+    let high = TILE / wide;
+    for (left, top) in (0..height)
+        .step_by(high as usize)
+        .flat_map(|top| (0..width).step_by(wide as usize).map(move |left| (left, top)))
+    {
+        let tile = image.crop_imm(left, top, wide.min(width - left), high.min(height - top));
+        for (y, row) in tile.to_luma_alpha16().enumerate_rows() {
             let start = ((top + y) / factor) as usize * columns as usize;
             for (x, _, &LumaA([light, alpha])) in row {
-                if let Some(sum) = sums.get_mut(start + (x / factor) as usize) {
+                if let Some(sum) = sums.get_mut(start + ((left + x) / factor) as usize) {
                     sum.add(f32::from(light) / 65_535.0, f32::from(alpha) / 65_535.0);
                 }
             }
@@ -50,7 +53,28 @@ pub(super) fn luminance(image: &DynamicImage) -> Result<(Plane, u32)> {
     let pixels = sums.iter().map(|sum| sum.over(under)).collect();
     let plane = Plane::from_raw(columns, rows, pixels)
         .ok_or_else(|| Error::invalid("image", "pixels for its size", "fewer"))?;
-    Ok((plane, factor))
+    Ok((turned(plane, turn), factor))
+}
+
+/// The right way up.
+fn turned(mut plane: Plane, turn: Orientation) -> Plane {
+    match turn {
+        Orientation::NoTransforms => {}
+        Orientation::Rotate90 => plane = imageops::rotate90(&plane),
+        Orientation::Rotate180 => imageops::rotate180_in_place(&mut plane),
+        Orientation::Rotate270 => plane = imageops::rotate270(&plane),
+        Orientation::FlipHorizontal => imageops::flip_horizontal_in_place(&mut plane),
+        Orientation::FlipVertical => imageops::flip_vertical_in_place(&mut plane),
+        Orientation::Rotate90FlipH => {
+            plane = imageops::rotate90(&plane);
+            imageops::flip_horizontal_in_place(&mut plane);
+        }
+        Orientation::Rotate270FlipH => {
+            plane = imageops::rotate270(&plane);
+            imageops::flip_horizontal_in_place(&mut plane);
+        }
+    }
+    plane
 }
 
 /// Of the pixels of the image that make one here.
@@ -105,8 +129,12 @@ fn behind(sums: &[Sum]) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use super::luminance;
+    use super::{Orientation, Plane};
     use image::{DynamicImage, GrayImage, ImageBuffer, Rgba, RgbaImage};
+
+    fn luminance(image: &DynamicImage) -> crate::Result<(Plane, u32)> {
+        super::luminance(image, Orientation::NoTransforms)
+    }
 
     #[test]
     fn puts_behind_what_the_ink_stands_out_from() {

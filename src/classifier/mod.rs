@@ -5,16 +5,22 @@ mod background;
 mod bounds;
 #[allow(clippy::module_inception)] // the noun is the folder's
 mod classifier;
+mod grid;
 mod histogram;
-mod ink;
 mod jpeg;
 mod luminance;
+mod page;
+mod picture;
 mod piece;
 mod prediction;
 mod prepared;
+mod reading;
+mod rulings;
+mod segments;
+mod sheet;
 
 pub use activation::Activation;
 pub use classifier::Classifier;
-pub use jpeg::check_jpeg;
 pub use prediction::Prediction;
 pub use prepared::Prepared;
+pub use reading::Reading;

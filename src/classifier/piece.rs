@@ -1,13 +1,29 @@
 use super::{bounds::Bounds, luminance::Plane};
 
 /// Pixels of ink that hang together, by sides or corners.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Piece {
     /// Their places, by rows.
     pub pixels: Vec<u32>,
     pub bounds: Bounds,
     /// All of their ink.
     pub ink: f32,
+}
+
+impl Piece {
+    /// Its width or its height, whichever is larger.
+    pub fn size(&self) -> u32 {
+        self.bounds.width().max(self.bounds.height())
+    }
+
+    /// Some pixels of a picture so wide, with its ink; `None` of none.
+    pub fn of(ink: &Plane, pixels: Vec<u32>) -> Option<Piece> {
+        let width = ink.width();
+        let bounds =
+            pixels.iter().map(|&at| Bounds::of(at % width, at / width)).reduce(Bounds::union)?;
+        let amount = |&at: &u32| ink.as_raw().get(at as usize).copied().unwrap_or_default();
+        Some(Piece { ink: pixels.iter().map(amount).sum(), pixels, bounds })
+    }
 }
 
 /// The pieces with more ink than `threshold`.

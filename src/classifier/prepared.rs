@@ -1,9 +1,11 @@
 use super::{
-    ink::Ink,
-    luminance::{Plane, luminance},
+    luminance::Plane,
+    page::Ink,
+    picture::{MOST_PIXELS, Picture, Scale},
 };
 use crate::{Error, Result, data, kernels::PIXELS};
 use image::{DynamicImage, GrayImage, Luma, imageops};
+use std::{borrow::Borrow, path::Path};
 
 /// An image made into what MNIST's are, as the network sees it.
 ///
@@ -12,15 +14,18 @@ use image::{DynamicImage, GrayImage, Luma, imageops};
 /// black. Here an image becomes one of them in these steps:
 ///
 /// 1. **Luminance** (Rec. 709), 16 bits too. What is transparent gets a background that the rest stands out from.
-/// 2. **Background.** If the image's border is of one level, that is the background everywhere. Else it is a photograph:
-///    a polynomial of the second degree, fitted robustly from the border inwards, follows the light on the paper.
-/// 3. **Ink** is what differs from the background, to the side on which more does: dark on light or light on dark. Otsu's
-///    threshold, over what is more than noise, tells strokes from shadows and ruled lines; specks, and what reaches in from
-///    a corner of the picture, are left out. The middle of the strokes becomes white.
-/// 4. **Size.** The ink is cut out and scaled into 20x20, averaging; strokes that would vanish are thickened first.
-/// 5. **Centre of mass**, to the nearest pixel, in the middle of 28x28; then `Resize(32)`, as in training.
+/// 2. **Sheet.** Where a light sheet of paper lies on something darker that the picture shows too, what is around it is left out.
+/// 3. **Background.** If the border is of one level, that is the background everywhere. Else it is a photograph: a polynomial of the
+///    second degree, fitted robustly from the border inwards, follows the light on the paper; large parts that differ from it are
+///    in the shade.
+/// 4. **Ink** is what differs from the background by more than noise: dark on light or light on dark, of which there is more.
+///    The lines of ruled and squared paper are erased; Otsu's threshold tells strokes from fainter marks. Specks, and what reaches
+///    in from a corner of the picture, are left out; of a photograph also what is far from the largest piece. The middle of the
+///    strokes becomes white.
+/// 5. **Size.** The ink is cut out and scaled into 20x20, averaging; strokes that would vanish are thickened first.
+/// 6. **Centre of mass**, to the nearest pixel, in the middle of 28x28; then `Resize(32)`, as in training.
 ///
-/// One digit is expected: several side by side are taken for one. Colours of like luminance, yellow on white say, do not
+/// One digit is expected: several side by side are taken for one ([`Classifier::read`](crate::Classifier::read) reads them). Colours of like luminance, yellow on white say, do not
 /// stand out.
 ///
 /// ```
@@ -59,31 +64,59 @@ const FINE: u32 = 8;
 
 impl Prepared {
     /// The most pixels an image may have: more than any camera gives, and read in a second or two.
-    pub const MAX_PIXELS: u64 = 1 << 28;
+    pub const MAX_PIXELS: u64 = MOST_PIXELS;
 
-    /// Prepares an image.
+    /// Prepares an image. Beside the image itself this takes no more than 256 MiB of memory, whatever the image's size.
     ///
     /// # Errors
     ///
     /// [`Error::NoInk`] where there is nothing to be read, [`Error::Invalid`] for an image without pixels or with more than
     /// [`MAX_PIXELS`](Prepared::MAX_PIXELS).
     pub fn new(image: &DynamicImage) -> Result<Prepared> {
-        let (width, height) = (image.width(), image.height());
-        let pixels = u64::from(width) * u64::from(height);
-        if pixels == 0 || pixels > Prepared::MAX_PIXELS {
-            let expected = format!("1 to {} pixels", Prepared::MAX_PIXELS);
-            return Err(Error::invalid("image", expected, format!("{width}x{height}")));
-        }
-        let (plane, factor) = luminance(image)?;
-        let ink = Ink::of(&plane).ok_or(Error::NoInk { width, height })?;
+        Prepared::of(&Picture::from(image))
+    }
+
+    /// Prepares the image in a file's bytes: a PNG, JPEG, BMP or PNM, turned as its EXIF says. The decoded image may take 512 MiB
+    /// of memory.
+    ///
+    /// ```
+    /// use lenet::{Classifier, Prepared};
+    ///
+    /// # std::env::set_current_dir(env!("CARGO_MANIFEST_DIR"))?;
+    /// let prepared = Prepared::from_bytes(&std::fs::read("examples/images/3-marker.png")?)?;
+    /// assert_eq!(Classifier::pretrained()?.classify_prepared(&prepared).digit, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`new`](Prepared::new), and [`Error::Invalid`] where the bytes are no image that can be read.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Prepared> {
+        Prepared::of(&Picture::from_bytes(bytes)?)
+    }
+
+    /// Prepares the image in a file: see [`from_bytes`](Prepared::from_bytes).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`new`](Prepared::new); [`Error::Io`] where the file cannot be read; [`Error::Malformed`] where it is no image that can
+    /// be read.
+    pub fn open(path: impl AsRef<Path>) -> Result<Prepared> {
+        Prepared::of(&Picture::open(path.as_ref())?)
+    }
+
+    fn of<I: Borrow<DynamicImage>>(picture: &Picture<I>) -> Result<Prepared> {
+        let (page, scale) = picture.page()?;
+        let Scale { width, height, .. } = scale;
+        let ink = page.cut(&page.digit(), &[]).ok_or(Error::NoInk { width, height })?;
+        Prepared::from_ink(&ink, scale)
+    }
+
+    /// A digit that was cut out of a page.
+    pub(super) fn from_ink(ink: &Ink, scale: Scale) -> Result<Prepared> {
         let digit = centred(&boxed(&ink.plane));
-        let [left, top, wide, high] = ink.bounds.map(|length| length * factor);
-        Ok(Prepared {
-            input: enlarged(&digit)?,
-            digit,
-            bounds: [left, top, wide.min(width - left), high.min(height - top)],
-            dark_on_light: ink.dark,
-        })
+        let bounds = scale.bounds(ink.bounds);
+        Ok(Prepared { input: enlarged(&digit)?, digit, bounds, dark_on_light: ink.dark })
     }
 
     /// A digit that is one of MNIST's, or like them: white on black, 28x28, which stays as it is.

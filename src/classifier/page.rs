@@ -1,0 +1,303 @@
+//! What was written, apart from what it was written on.
+
+use super::{
+    background::Background,
+    bounds::Bounds,
+    histogram::Histogram,
+    luminance::Plane,
+    piece::{Piece, pieces},
+    rulings::erase,
+    sheet::sheet,
+};
+use image::{Luma, imageops};
+
+/// All that was written in a picture.
+#[derive(Debug)]
+pub(super) struct Page {
+    /// How much ink each pixel has, as a share of the most that there could be.
+    ink: Plane,
+    /// The ink that hangs together, without specks and what reaches in from a corner.
+    pub pieces: Vec<Piece>,
+    /// Where this is in the picture: a sheet may be a part of it.
+    place: (u32, u32),
+    /// Less ink than this is noise.
+    faintest: f32,
+    flat: bool,
+    dark: bool,
+}
+
+/// A digit, cut out.
+#[derive(Debug)]
+pub(super) struct Ink {
+    /// 0 is background, 1 is as much ink as the strokes have in their middle.
+    pub plane: Plane,
+    /// Left, top, width and height of the digit within the picture.
+    pub bounds: [u32; 4],
+    /// Whether the digit is darker than what it is on.
+    pub dark: bool,
+}
+
+/// Less difference from the background is not ink: sixteen steps of 255, which paper's grain and JPEG's blocks do not reach.
+const FAINTEST: f32 = 16.0 / 255.0;
+
+/// Less difference than so many of the background's standard deviations is not ink either.
+const SIGMAS: f32 = 5.0;
+
+/// A digit is no smaller than this many pixels, and than one in so many of the picture's shorter side.
+const SMALLEST: u32 = 3;
+const SMALLEST_SHARE: u32 = 100;
+
+/// A piece with less than this share of the largest one's ink is a speck.
+const SPECK: f32 = 0.02;
+
+/// A piece in a corner of the picture is a shadow, or what the paper lies on, where one inside has this share of the
+/// shorter side.
+const INSIDE_SHARE: f32 = 0.15;
+
+/// Strokes end where there is less than this share of the ink of their middle.
+const EDGE: f32 = 0.1;
+
+/// In a photograph, where there is less than this share: shadows and the lines of ruled paper are fainter.
+const PHOTOGRAPHED_EDGE: f32 = 0.3;
+
+/// Of strokes whose ink varies, what lies within this share of the digit's height around its darker parts belongs to them.
+const REACH: u32 = 16;
+
+/// Paper reflects a share of the light; a share of less than this is told from no ink.
+const DARKEST_PAPER: f32 = 0.1;
+
+/// The parts of one digit are no further from each other than this share of its size.
+const TOGETHER: f32 = 0.4;
+
+/// Less than this share of all ink is in the largest piece where the ink is noise.
+const COHERENT: f32 = 0.05;
+
+impl Page {
+    /// `None` where there is nothing on it.
+    pub fn of(plane: &Plane) -> Option<Page> {
+        let Some((cut, bounds)) = sheet(plane) else {
+            return Page::within(plane, (0, 0));
+        };
+        let page = Page::within(&cut, (bounds.left, bounds.top)).filter(|page| {
+            page.pieces
+                .iter()
+                .max_by(|a, b| a.ink.total_cmp(&b.ink))
+                .is_some_and(|piece| is_apart(piece, &cut))
+        });
+        // What looks like a sheet may be the part of one that is not in the shade. All round it there would be shade.
+        match bounds.touches_edge(plane.dimensions()) {
+            true => page.or_else(|| Page::within(plane, (0, 0))),
+            false => page,
+        }
+    }
+
+    /// On what lies at this place of the picture: dark ink or light ink, of which there is more.
+    fn within(plane: &Plane, place: (u32, u32)) -> Option<Page> {
+        let background = Background::of(plane);
+        let pages = [true, false].map(|dark| Page::in_ink(plane, &background, place, dark));
+        let amount = |page: &Page| {
+            let share = |piece: &Piece| match () {
+                // The shade, or the light, on a part of the paper goes on beyond the picture.
+                () if piece.bounds.touches_corner(plane.dimensions()) => 0.1,
+                () if piece.bounds.touches_edge(plane.dimensions()) => 0.5,
+                () => 1.0,
+            };
+            page.pieces.iter().map(|piece| share(piece) * piece.ink).sum::<f32>()
+        };
+        pages.into_iter().flatten().reduce(|a, b| if amount(&b) > amount(&a) { b } else { a })
+    }
+
+    fn in_ink(
+        plane: &Plane,
+        background: &Background,
+        place: (u32, u32),
+        dark: bool,
+    ) -> Option<Page> {
+        let faintest = FAINTEST.max(SIGMAS * background.noise);
+        let mut ink = contrast(plane, background, dark);
+        erase(&mut ink, plane, faintest);
+        let histogram = Histogram::of(&ink, faintest)?;
+        // Of ink in two shades the fainter is ink, too, if it has half of the darker one's contrast.
+        let threshold = histogram.otsu().min(0.5 * histogram.quantile(0.9)).max(faintest);
+
+        let pieces = chosen(pieces(&ink, threshold), plane);
+        let smallest = SMALLEST.max(plane.width().min(plane.height()) / SMALLEST_SHARE);
+        let largest = pieces.iter().map(|piece| piece.size()).max()?;
+        let page = Page { ink, pieces, place, faintest, flat: background.flat, dark };
+        (largest >= smallest && page.is_coherent()).then_some(page)
+    }
+
+    /// The pieces of a single digit: all of a drawing; of a photograph the one with the most ink, and what is near it.
+    pub fn digit(&self) -> Vec<&Piece> {
+        let mut left: Vec<&Piece> = self.pieces.iter().collect();
+        if self.flat {
+            return left;
+        }
+        left.sort_by(|a, b| b.ink.total_cmp(&a.ink));
+        let mut digit: Vec<&Piece> = left.drain(..left.len().min(1)).collect();
+        while let Some(bounds) = digit.iter().map(|piece| piece.bounds).reduce(Bounds::union) {
+            let reach = (TOGETHER * bounds.width().max(bounds.height()) as f32) as u32;
+            let (near, far): (Vec<_>, Vec<_>) =
+                left.into_iter().partition(|piece| piece.bounds.away(bounds) <= reach);
+            left = far;
+            if near.is_empty() {
+                break;
+            }
+            digit.extend(near);
+        }
+        digit
+    }
+
+    /// Whether it is more than scattered specks.
+    fn is_coherent(&self) -> bool {
+        let largest = self.pieces.iter().map(|piece| piece.ink).fold(0.0, f32::max);
+        largest >= COHERENT * self.pieces.iter().map(|piece| piece.ink).sum::<f32>()
+    }
+
+    /// Its width, in pixels: a piece's pixels are numbered by rows so wide.
+    pub fn width(&self) -> u32 {
+        self.ink.width()
+    }
+
+    /// Some of a piece's pixels.
+    pub fn part(&self, pixels: Vec<u32>) -> Option<Piece> {
+        Piece::of(&self.ink, pixels)
+    }
+
+    /// The digit that some of its pieces make, or parts of them: without ink that belongs to `others`.
+    pub fn cut(&self, pieces: &[&Piece], others: &[&Piece]) -> Option<Ink> {
+        let (ink, picture) = (&self.ink, self.ink.dimensions());
+        let bounds = pieces.iter().map(|piece| piece.bounds).reduce(Bounds::union)?;
+        let size = bounds.width().max(bounds.height());
+        let level = level(ink, pieces);
+        let edge = match self.flat {
+            true => EDGE * level,
+            false => (PHOTOGRAPHED_EDGE * level).max(self.faintest),
+        };
+        let reach = (size / REACH).max(1);
+        let cut = bounds.grown(reach, picture);
+        let near = near(pieces, others, cut, picture.0, reach);
+        let base = if self.flat { 0.0 } else { edge };
+        let digit = Plane::from_fn(cut.width(), cut.height(), |x, y| {
+            let value = ink.get_pixel(cut.left + x, cut.top + y).0[0];
+            let near = near.get((y * cut.width() + x) as usize).copied().unwrap_or_default();
+            Luma([if near && value > edge {
+                ((value - base) / (level - base)).min(1.0)
+            } else {
+                0.0
+            }])
+        });
+
+        // Without the margin, as far as the ink did not reach into it.
+        let inner = digit
+            .enumerate_pixels()
+            .filter(|(_, _, pixel)| pixel.0[0] > 0.0)
+            .map(|(x, y, _)| Bounds::of(x, y))
+            .reduce(Bounds::union)?;
+        let [width, height] = [inner.width(), inner.height()];
+        let (left, top) =
+            (self.place.0 + cut.left + inner.left, self.place.1 + cut.top + inner.top);
+        Some(Ink {
+            plane: imageops::crop_imm(&digit, inner.left, inner.top, width, height).to_image(),
+            bounds: [left, top, width, height],
+            dark: self.dark,
+        })
+    }
+}
+
+/// How much each pixel differs from the background, on the ink's side: the darker one, or the lighter.
+fn contrast(plane: &Plane, background: &Background, dark: bool) -> Plane {
+    Plane::from_fn(plane.width(), plane.height(), |x, y| {
+        let (value, (low, high)) = (plane.get_pixel(x, y).0[0], background.range(plane, x, y));
+        // Ink takes its share of whatever light there is; chalk and pixels add theirs.
+        let ink = match dark {
+            true => (low - value) / low.max(DARKEST_PAPER),
+            false => value - high,
+        };
+        Luma([if ink.is_nan() { 0.0 } else { ink.clamp(0.0, 1.0) }])
+    })
+}
+
+/// The pieces that are digits.
+fn chosen(mut pieces: Vec<Piece>, plane: &Plane) -> Vec<Piece> {
+    let picture = plane.dimensions();
+    let large = INSIDE_SHARE * picture.0.min(picture.1) as f32;
+    let is_large = |piece: &Piece| piece.size() as f32 >= large;
+    let inside = |piece: &Piece| {
+        is_large(piece) && !piece.bounds.touches_edge(picture) && is_apart(piece, plane)
+    };
+    if pieces.iter().any(inside) {
+        pieces.retain(|piece| !piece.bounds.touches_corner(picture) && is_apart(piece, plane));
+    }
+    let largest = pieces.iter().map(|piece| piece.ink).fold(0.0, f32::max);
+    pieces.retain(|piece| piece.ink >= SPECK * largest);
+    pieces
+}
+
+/// Whether it does not go on beyond the edge of a sheet.
+fn is_apart(piece: &Piece, sheet: &Plane) -> bool {
+    let (width, height) = sheet.dimensions();
+    piece.pixels.iter().all(|&at| {
+        let (x, y) = (at % width, at / width);
+        let beside = [
+            (x.saturating_sub(1), y),
+            ((x + 1).min(width - 1), y),
+            (x, y.saturating_sub(1)),
+            (x, (y + 1).min(height - 1)),
+        ];
+        beside.into_iter().all(|(x, y)| !sheet.get_pixel(x, y).0[0].is_nan())
+    })
+}
+
+/// The ink in the middle of the strokes.
+fn level(ink: &Plane, pieces: &[&Piece]) -> f32 {
+    let pixels = pieces.iter().flat_map(|piece| &piece.pixels);
+    let mut values: Vec<f32> =
+        pixels.filter_map(|&at| ink.as_raw().get(at as usize).copied()).collect();
+    let place = values.len() * 9 / 10;
+    match place < values.len() {
+        true => *values.select_nth_unstable_by(place, f32::total_cmp).1,
+        false => 1.0,
+    }
+}
+
+/// Which pixels of `cut` are within `reach` of a piece, along rows and columns, and are not another's.
+fn near(pieces: &[&Piece], others: &[&Piece], cut: Bounds, stride: u32, reach: u32) -> Vec<bool> {
+    let (width, height) = (cut.width() as usize, cut.height() as usize);
+    let mut marked = vec![false; width * height];
+    let within = |pieces: &[&Piece]| -> Vec<usize> {
+        let places = pieces.iter().flat_map(|piece| &piece.pixels);
+        let places = places.map(|&at| (at % stride, at / stride));
+        let inside = places.filter(|&(x, y)| cut.holds(x, y));
+        inside.map(|(x, y)| (y - cut.top) as usize * width + (x - cut.left) as usize).collect()
+    };
+    let mark = |places: Vec<usize>, marks: &mut [bool], to| {
+        places.into_iter().for_each(|at| marks[at] = to);
+    };
+    mark(within(pieces), &mut marked, true);
+    for x in 0..width {
+        spread(&mut marked, x, width, height, reach as usize);
+    }
+    for y in 0..height {
+        spread(&mut marked, y * width, 1, width, reach as usize);
+    }
+    mark(within(others), &mut marked, false);
+    marked
+}
+
+/// Marks what lies within `reach` of a mark, among `length` places from `start` on, `step` apart.
+fn spread(marked: &mut [bool], start: usize, step: usize, length: usize, reach: usize) {
+    let line: Vec<usize> = (start..).step_by(step).take(length).collect();
+    let mut distances = vec![usize::MAX; length];
+    for forwards in [true, false] {
+        let mut distance = usize::MAX;
+        for i in 0..length {
+            let i = if forwards { i } else { length - 1 - i };
+            distance = if marked[line[i]] { 0 } else { distance.saturating_add(1) };
+            distances[i] = distances[i].min(distance);
+        }
+    }
+    for (at, distance) in line.into_iter().zip(distances) {
+        marked[at] = distance <= reach;
+    }
+}

@@ -1,0 +1,13 @@
+use super::Prediction;
+
+/// One digit of a number that a [`Classifier`](crate::Classifier) reads: see [`read`](crate::Classifier::read).
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Reading {
+    /// The line that it is in, counted from 0 at the top.
+    pub line: usize,
+    /// Where it is in the image: left, top, width and height, in pixels.
+    pub bounds: [u32; 4],
+    /// What it is.
+    pub prediction: Prediction,
+}

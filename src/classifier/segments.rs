@@ -1,0 +1,329 @@
+//! Several digits: which pieces, and which parts of pieces, make one. Pieces that could be more than a digit are cut in more places
+//! than needed; then the path through the cuts is taken whose segments, taken together, look most like digits (Y. LeCun et al.,
+//! "Gradient-based learning applied to document recognition", 1998, section V: heuristic over-segmentation).
+
+use super::{
+    Prediction, Prepared, Reading, bounds::Bounds, page::Page, picture::Scale, piece::Piece,
+};
+use crate::Result;
+
+/// A piece with less than this share of a digit's height is a part of one, or a speck.
+const PART: f32 = 0.4;
+
+/// A part belongs to a line of which a digit is no further away than this share of a digit's height.
+const REACH: f32 = 0.35;
+
+/// Pieces are in one line if they overlap by this share of the lower one's height.
+const OVERLAP: f32 = 0.4;
+
+/// A piece is looked at with so many cells to a digit's height.
+const CELLS: u32 = 32;
+
+/// A piece narrower than this share of a digit's height is not cut.
+const NARROW: f32 = 0.5;
+
+/// Two cuts are at least this share of a digit's height apart.
+const APART: f32 = 0.14;
+
+/// A cut goes through no more ink than this many strokes.
+const THROUGH: f32 = 2.5;
+
+/// A cut goes so many cells to either side.
+const SLANT: usize = 7;
+
+/// A segment has at most so many parts.
+const PARTS: usize = 9;
+
+/// A segment is at most this wide, as a share of a digit's height.
+const WIDEST: f32 = 1.4;
+
+/// What a path costs, in units of the logarithm of a probability: for each stroke that a cut goes through, for each digit's height of
+/// blank between parts of one segment, for joining two pieces that are as high as digits, for being too low and too wide, and for each cut.
+const CUT: f32 = 1.5;
+const BLANK: f32 = 10.0;
+const JOIN: f32 = 2.0;
+const LOW: f32 = 8.0;
+const WIDE: f32 = 4.0;
+const EACH: f32 = 1.0;
+
+/// From this width on, as a share of the height, a segment is too wide.
+const BROAD: f32 = 0.9;
+
+/// A probability is not taken to be lower.
+const LEAST: f32 = 1e-4;
+
+/// All digits, by lines and from left to right. `classify` is the network, on as many images at a time as there are.
+pub(super) fn read(
+    page: &Page,
+    scale: Scale,
+    classify: impl Fn(&[Prepared]) -> Vec<Prediction>,
+) -> Result<Vec<Reading>> {
+    let mut readings = vec![];
+    for (number, line) in lines(page).iter().enumerate() {
+        let segments = line.segments();
+        let mut prepared = vec![];
+        let mut kept = vec![];
+        for segment in segments {
+            let (own, others) = line.around(&segment);
+            if let Some(ink) = page.cut(&own, &others) {
+                prepared.push(Prepared::from_ink(&ink, scale)?);
+                kept.push(segment);
+            }
+        }
+        let predictions = classify(&prepared);
+        for at in line.path(&kept, &predictions) {
+            if let Some((prepared, prediction)) = prepared.get(at).zip(predictions.get(at)) {
+                let (bounds, prediction) = (prepared.bounds(), *prediction);
+                readings.push(Reading { line: number, bounds, prediction });
+            }
+        }
+    }
+    Ok(readings)
+}
+
+/// A line of digits.
+#[derive(Debug)]
+struct Line {
+    /// From left to right: pieces, or parts of them.
+    parts: Vec<Part>,
+    /// Of a digit.
+    height: f32,
+}
+
+#[derive(Debug)]
+struct Part {
+    piece: Piece,
+    /// How many strokes the cut to its left goes through; `None` where there is none, as the piece begins there.
+    cut: Option<f32>,
+}
+
+/// Parts that may be a digit, and what speaks against it.
+#[derive(Debug, Clone, Copy)]
+struct Segment {
+    first: usize,
+    end: usize,
+    cost: f32,
+}
+
+/// From top to bottom.
+fn lines(page: &Page) -> Vec<Line> {
+    let pieces = &page.pieces;
+    let heights = || pieces.iter().map(|piece| piece.bounds.height() as f32);
+    let highest = heights().fold(0.0, f32::max);
+    let mut high: Vec<f32> = heights().filter(|&height| height >= PART * highest).collect();
+    high.sort_unstable_by(f32::total_cmp);
+    let height = high.get(high.len() / 2).copied().unwrap_or(1.0);
+
+    let mut order: Vec<&Piece> = pieces.iter().collect();
+    order.sort_by_key(|piece| piece.bounds.left + piece.bounds.right);
+    let (large, small): (Vec<&Piece>, Vec<&Piece>) =
+        order.into_iter().partition(|piece| piece.bounds.height() as f32 >= PART * height);
+    let mut lines: Vec<Vec<&Piece>> = vec![];
+    for piece in large {
+        let overlap = |line: &Vec<&Piece>| {
+            let last = line.last().map_or(piece.bounds, |last| last.bounds);
+            let common = last.bottom.min(piece.bounds.bottom) as f32 + 1.0
+                - last.top.max(piece.bounds.top) as f32;
+            common / last.height().min(piece.bounds.height()) as f32
+        };
+        let best = lines.iter_mut().max_by(|a, b| overlap(a).total_cmp(&overlap(b)));
+        match best.filter(|line| overlap(line) >= OVERLAP) {
+            Some(line) => line.push(piece),
+            None => lines.push(vec![piece]),
+        }
+    }
+    for piece in small {
+        let away = |line: &Vec<&Piece>| {
+            line.iter().map(|other| piece.bounds.away(other.bounds)).min().unwrap_or(u32::MAX)
+        };
+        if let Some(line) = lines.iter_mut().min_by_key(|line| away(line))
+            && away(line) as f32 <= REACH * height
+        {
+            line.push(piece);
+        }
+    }
+    let middle = |line: &Vec<&Piece>| {
+        let sum: u32 = line.iter().map(|piece| piece.bounds.top + piece.bounds.bottom).sum();
+        sum / line.len().max(1) as u32
+    };
+    lines.sort_by_key(middle);
+    lines.iter().map(|line| Line::of(page, line)).collect()
+}
+
+impl Line {
+    fn of(page: &Page, pieces: &[&Piece]) -> Line {
+        let mut heights: Vec<_> = pieces.iter().map(|piece| piece.bounds.height()).collect();
+        heights.sort_unstable();
+        // The parts of digits are the lower ones, two that touch at different heights the highest.
+        let height = heights.get(heights.len() * 2 / 3).copied().unwrap_or(1) as f32;
+        let mut parts: Vec<_> = pieces.iter().flat_map(|piece| cut(page, piece, height)).collect();
+        parts.sort_by_key(|part| part.piece.bounds.left + part.piece.bounds.right);
+        Line { parts, height }
+    }
+
+    /// Which of its parts may be one digit.
+    fn segments(&self) -> Vec<Segment> {
+        let mut segments = vec![];
+        for first in 0..self.parts.len() {
+            for end in first + 1..=(first + PARTS).min(self.parts.len()) {
+                let parts = &self.parts[first..end];
+                let Some(bounds) = parts.iter().map(|part| part.piece.bounds).reduce(Bounds::union)
+                else {
+                    continue;
+                };
+                let (width, height) = (bounds.width() as f32, bounds.height() as f32);
+                if end - first > 1 && width > WIDEST * self.height {
+                    break;
+                }
+                let mut cost = LOW * (0.6 - height / self.height).max(0.0);
+                cost += WIDE * (width / height.max(0.7 * self.height) - BROAD).max(0.0);
+                for edge in [self.parts.get(first), self.parts.get(end)].into_iter().flatten() {
+                    cost += 0.5 * edge.cut.map_or(0.0, |strokes| CUT * strokes + EACH);
+                }
+                for pair in parts.windows(2).filter(|pair| pair[1].cut.is_none()) {
+                    let [a, b] = [pair[0].piece.bounds, pair[1].piece.bounds];
+                    cost += BLANK * a.away(b) as f32 / self.height;
+                    let high = |bounds: Bounds| bounds.height() as f32 > 0.6 * self.height;
+                    cost += if high(a) && high(b) { JOIN } else { 0.0 };
+                }
+                segments.push(Segment { first, end, cost });
+            }
+        }
+        segments
+    }
+
+    /// A segment's pieces, and those that are not its own.
+    fn around(&self, segment: &Segment) -> (Vec<&Piece>, Vec<&Piece>) {
+        let own = self.parts[segment.first..segment.end].iter().map(|part| &part.piece).collect();
+        let before = self.parts[..segment.first].iter();
+        let others = before.chain(&self.parts[segment.end..]).map(|part| &part.piece).collect();
+        (own, others)
+    }
+
+    /// The segments of the cheapest path from the line's beginning to its end.
+    fn path(&self, segments: &[Segment], predictions: &[Prediction]) -> Vec<usize> {
+        // To each place between parts: the cost, and the segment that leads there.
+        let mut best = vec![(f32::INFINITY, None); self.parts.len() + 1];
+        best[0].0 = 0.0;
+        for first in 0..self.parts.len() {
+            let here = segments.iter().zip(predictions).enumerate();
+            for (at, (segment, prediction)) in
+                here.filter(|(_, (segment, _))| segment.first == first)
+            {
+                let probability = prediction.probabilities[usize::from(prediction.digit)];
+                let cost = best[first].0 + segment.cost - probability.max(LEAST).ln();
+                if cost < best[segment.end].0 {
+                    best[segment.end] = (cost, Some(at));
+                }
+            }
+        }
+        let mut path = vec![];
+        let mut end = self.parts.len();
+        while let Some(at) = best[end].1 {
+            path.push(at);
+            end = segments[at].first;
+        }
+        path.reverse();
+        path
+    }
+}
+
+/// A piece, cut where two digits may touch.
+fn cut(page: &Page, piece: &Piece, height: f32) -> Vec<Part> {
+    let whole = || vec![Part { piece: piece.clone(), cut: None }];
+    let bounds = piece.bounds;
+    if (bounds.width() as f32) < NARROW * height {
+        return whole();
+    }
+    let stride = page.width();
+    let size = (height as u32 / CELLS).max(1);
+    let (columns, rows) =
+        (bounds.width().div_ceil(size) as usize, bounds.height().div_ceil(size) as usize);
+    let cell = |at: u32| {
+        let (x, y) = (at % stride - bounds.left, at / stride - bounds.top);
+        ((x / size) as usize, (y / size) as usize)
+    };
+    let mut ink = vec![0f32; columns * rows];
+    for &at in &piece.pixels {
+        let (x, y) = cell(at);
+        ink[y * columns + x] += 1.0 / (size * size) as f32;
+    }
+    let stroke = stroke(&ink, columns);
+    let cells = height / size as f32;
+    let margin = (APART * cells) as usize;
+    let seams: Vec<(f32, Vec<usize>)> =
+        (margin..columns.saturating_sub(margin)).map(|x| seam(&ink, columns, x)).collect();
+    let middle = |seam: usize| seams[seam].1.iter().sum::<usize>() as f32 / rows as f32;
+    let mut order: Vec<usize> =
+        (0..seams.len()).filter(|&seam| seams[seam].0 <= THROUGH * stroke).collect();
+    order.sort_by(|&a, &b| seams[a].0.total_cmp(&seams[b].0));
+    let mut chosen: Vec<usize> = vec![];
+    for seam in order {
+        let apart = |&other: &usize| (middle(seam) - middle(other)).abs() >= APART * cells;
+        if chosen.iter().all(apart) {
+            chosen.push(seam);
+        }
+    }
+    chosen.sort_by(|&a, &b| middle(a).total_cmp(&middle(b)));
+    let mut parts: Vec<Vec<u32>> = vec![vec![]; chosen.len() + 1];
+    for &at in &piece.pixels {
+        let (x, y) = cell(at);
+        parts[chosen.iter().filter(|&&seam| x >= seams[seam].1[y]).count()].push(at);
+    }
+    let cuts = [None].into_iter().chain(chosen.iter().map(|&seam| Some(seams[seam].0 / stroke)));
+    let parts = parts
+        .into_iter()
+        .zip(cuts)
+        .filter_map(|(pixels, cut)| Some(Part { piece: page.part(pixels)?, cut }));
+    parts.collect()
+}
+
+/// How wide the strokes are, in cells: twice their area by their outline, as in an oblong.
+fn stroke(ink: &[f32], columns: usize) -> f32 {
+    let area: f32 = ink.iter().sum();
+    let across: f32 = ink
+        .windows(2)
+        .enumerate()
+        .filter(|(at, _)| (at + 1) % columns != 0)
+        .map(|(_, pair)| (pair[0] - pair[1]).abs())
+        .sum();
+    let down: f32 = ink.iter().zip(ink.iter().skip(columns)).map(|(a, b)| (a - b).abs()).sum();
+    // Along an oblique stroke the cells' sides are longer than it is, by 4/pi on average.
+    (2.0 * area / (across + down).max(1.0) * 4.0 / std::f32::consts::PI).max(1.0)
+}
+
+/// The way from top to bottom, near a column, through the least ink: how much that is, and the column in each row.
+fn seam(ink: &[f32], columns: usize, middle: usize) -> (f32, Vec<usize>) {
+    let rows = ink.len() / columns.max(1);
+    let (left, right) = (middle.saturating_sub(SLANT), (middle + SLANT).min(columns - 1));
+    let width = right - left + 1;
+    // A little for each step aside, so that it is straight where it can be.
+    let aside = |a: usize, b: usize| if a == b { 0.0 } else { 0.05 };
+    let mut costs = vec![0f32; width];
+    let mut from = vec![0usize; width * rows];
+    for y in 0..rows {
+        let above = costs.clone();
+        for x in 0..width {
+            let near = x.saturating_sub(1)..=(x + 1).min(width - 1);
+            let best =
+                near.min_by(|&a, &b| (above[a] + aside(a, x)).total_cmp(&(above[b] + aside(b, x))));
+            let best = best.unwrap_or(x);
+            costs[x] = above[best] + aside(best, x) + ink[y * columns + left + x];
+            from[y * width + x] = best;
+        }
+    }
+    let distance = |x: usize| (left + x).abs_diff(middle) as f32;
+    let end = (0..width)
+        .min_by(|&a, &b| {
+            (costs[a] + 0.01 * distance(a)).total_cmp(&(costs[b] + 0.01 * distance(b)))
+        })
+        .unwrap_or_default();
+    let mut way = vec![0; rows];
+    let mut x = end;
+    for y in (0..rows).rev() {
+        way[y] = left + x;
+        x = from[y * width + x];
+    }
+    let through = way.iter().enumerate().map(|(y, &x)| ink[y * columns + x]).sum();
+    (through, way)
+}

@@ -1,0 +1,124 @@
+//! Digits and numbers in pictures as people take them: see `pictures`. Each kind has a floor: the network's own mistakes stay below
+//! it, and what the preparation used to lose does not.
+
+use lenet::{
+    Classifier, Error, Prepared,
+    image::{DynamicImage, GrayImage, Luma, codecs::jpeg::JpegEncoder, imageops},
+};
+use pictures::{DIGITS, Digits, NUMBERS, Random, blank};
+
+mod pictures;
+
+/// Pictures of each kind.
+const EACH: u64 = 25;
+
+/// Not the seeds that the preparation's constants were found with.
+const SEED: u64 = 700_000;
+
+fn number(classifier: &Classifier, image: &DynamicImage) -> String {
+    let (mut number, mut line) = (String::new(), 0);
+    for reading in classifier.read(image).unwrap_or_default() {
+        if reading.line != line {
+            (number, line) = (number + " ", reading.line);
+        }
+        number.push(char::from(b'0' + reading.prediction.digit));
+    }
+    number
+}
+
+/// Of [`EACH`], how many are read wholly right.
+#[test]
+fn digits_are_read_in_pictures_of_every_kind() {
+    let (classifier, digits) = (Classifier::pretrained().unwrap(), Digits::read());
+    let floor = |name: &str| match name {
+        "tiny scan" => 15,
+        "hard shadow" => 15,
+        _ => 21,
+    };
+    for &(name, make) in DIGITS {
+        let right = (0..EACH).filter(|i| {
+            let (image, text) = make(&digits, &mut Random::new(SEED + i));
+            classifier.classify(&image).is_ok_and(|read| read.digit.to_string() == text)
+        });
+        let right = right.count();
+        println!("{name}: {right} of {EACH}");
+        assert!(right >= floor(name), "{name}: {right} of {EACH}");
+    }
+}
+
+#[test]
+fn numbers_are_read_by_lines_and_from_left_to_right() {
+    let (classifier, digits) = (Classifier::pretrained().unwrap(), Digits::read());
+    for &(name, make) in NUMBERS {
+        let right = (0..EACH).filter(|i| {
+            let (image, text) = make(&digits, &mut Random::new(SEED + i));
+            number(&classifier, &image) == text
+        });
+        let right = right.count();
+        println!("{name}: {right} of {EACH}");
+        let floor = if name.starts_with("touching") { 2 } else { 17 };
+        assert!(right >= floor, "{name}: {right} of {EACH}");
+    }
+}
+
+/// Grain of a standard deviation of 1 to 20 steps of 255.
+#[test]
+fn a_blank_grainy_sheet_has_nothing_to_read() {
+    let refused = (0..100).filter(|i| {
+        let error = Prepared::new(&blank(&mut Random::new(SEED + i)));
+        matches!(error, Err(Error::NoInk { .. }))
+    });
+    let refused = refused.count();
+    assert!(refused >= 94, "{refused} of 100");
+}
+
+/// As EXIF says, of which there are eight ways; for digits and for numbers, from a file and from bytes.
+#[test]
+fn photographs_are_turned() {
+    let classifier = Classifier::pretrained().unwrap();
+    let upright = GrayImage::from_fn(200, 100, |x, y| {
+        let seven = y.abs_diff(22) < 4 && (110..160).contains(&x)
+            || (20..85).contains(&y) && (x + y / 3).abs_diff(160) < 5;
+        let one = x.abs_diff(50) < 4 && (20..85).contains(&y);
+        Luma([if seven || one { 40 } else { 230 }])
+    });
+    let expected = Prepared::new(&upright.clone().into()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for orientation in 1..=8u8 {
+        let lying = match orientation {
+            1 => upright.clone(),
+            2 => imageops::flip_horizontal(&upright),
+            3 => imageops::rotate180(&upright),
+            4 => imageops::flip_vertical(&upright),
+            5 => imageops::flip_horizontal(&imageops::rotate90(&upright)),
+            6 => imageops::rotate270(&upright),
+            7 => imageops::flip_horizontal(&imageops::rotate270(&upright)),
+            _ => imageops::rotate90(&upright),
+        };
+        let mut jpeg = vec![];
+        JpegEncoder::new_with_quality(&mut jpeg, 95).encode_image(&lying).unwrap();
+        let exif = b"\xff\xe1\x00\x22Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0";
+        let note = [&exif[..], &[orientation, 0, 0, 0, 0, 0, 0]].concat();
+        jpeg.splice(2..2, note);
+        let readings = classifier.read_bytes(&jpeg).unwrap();
+        let digits: Vec<_> = readings.iter().map(|reading| reading.prediction.digit).collect();
+        assert_eq!(digits, [1, 7], "{orientation}");
+        assert!(readings[0].bounds[0].abs_diff(47) < 5 && readings[0].bounds[1].abs_diff(20) < 5);
+        let prepared = Prepared::from_bytes(&jpeg).unwrap();
+        for (got, expected) in prepared.bounds().into_iter().zip(expected.bounds()) {
+            assert!(got.abs_diff(expected) < 5, "{orientation}: {:?}", prepared.bounds());
+        }
+        let path = folder.path().join("lying.jpg");
+        std::fs::write(&path, &jpeg).unwrap();
+        let bytes = classifier.classify_bytes(&jpeg).unwrap();
+        assert_eq!(classifier.classify_file(&path).unwrap(), bytes);
+        assert_eq!(bytes, classifier.classify_prepared(&prepared));
+    }
+    let missing = classifier.classify_file(folder.path().join("none.png")).unwrap_err();
+    assert!(matches!(missing, Error::Io { .. }), "{missing}");
+    let text = folder.path().join("text.png");
+    std::fs::write(&text, "text").unwrap();
+    let error = classifier.classify_file(&text).unwrap_err().to_string();
+    assert!(error.contains("text.png") && error.contains("not a PNG"), "{error}");
+    assert!(matches!(classifier.classify_bytes(b"text"), Err(Error::Invalid { .. })));
+}

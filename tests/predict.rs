@@ -95,8 +95,12 @@ fn says_what_is_wrong_and_goes_on() {
     assert!(out.starts_with("3-marker.png: 3 ") && out.lines().count() == 1, "{out}");
     assert_eq!(err.lines().count(), bad.len(), "{err}");
     assert!(err.contains("nothing to read in the image (40x30)"), "{err}");
-    assert!(err.contains("not a PNG, JPEG, BMP or PNM"), "{err}");
-    assert!(err.contains("16000x16000 pixels take 1464 MiB, more than 512"), "{err}");
+    assert!(err.contains("text.png: image: expected a PNG, JPEG, BMP or PNM"), "{err}");
+    assert!(
+        err.contains("deep.ppm: ")
+            && err.contains("16000x16000 pixels take 1464 MiB, more than 512"),
+        "{err}"
+    );
     assert!(err.contains("folder: no images"), "{err}");
     assert!(!err.contains("panicked"), "{err}");
 
@@ -117,7 +121,7 @@ fn a_name_stays_on_its_line() {
     fs::write(folder.path().join("b\n.png"), "not a picture").unwrap();
     let (_, out, err) = run(predict().arg(folder.path()));
     assert!(out.contains("/a\\n9: 9 (9\\u{1b}[2J.png: 3 (3 ") && out.lines().count() == 1, "{out}");
-    assert!(err.contains("/b\\n.png: not a PNG") && err.lines().count() == 1, "{err}");
+    assert!(err.contains("/b\\n.png: image: expected a PNG") && err.lines().count() == 1, "{err}");
 }
 
 #[test]
@@ -144,7 +148,8 @@ fn other_forms_of_pictures_are_refused_by_name() {
         fs::write(&path, bytes).unwrap();
         let (output, _, err) = run(predict().arg(&path));
         assert_eq!(output.status.code(), Some(1), "{name}");
-        let message = format!("{name}: not a PNG, JPEG, BMP or PNM that can be read: ");
+        let message =
+            format!("{name}: image: expected a PNG, JPEG, BMP or PNM that can be read, got ");
         assert!(err.contains(&message) && err.contains(form), "{err}");
     }
 }

@@ -22,7 +22,7 @@ const MOST_BYTES: u64 = 512 << 20;
 pub(super) const MOST_PIXELS: u64 = 1 << 28;
 
 /// What can be decoded.
-const FORMS: &str = "a PNG, JPEG, BMP or PNM that can be read";
+const FORMS: &str = "PNG, JPEG, BMP or PNM";
 
 impl<'a> From<&'a DynamicImage> for Picture<&'a DynamicImage> {
     /// As it is.
@@ -37,23 +37,24 @@ impl Picture<DynamicImage> {
         let mut bytes = vec![];
         let read = File::open(path).and_then(|file| file.take(MOST_BYTES).read_to_end(&mut bytes));
         read.map_err(Error::io("read", path))?;
-        decoded(&bytes).map_err(|reason| Error::malformed(path, "image", reason))
+        decoded(&bytes).map_err(|reason| Error::malformed(path, FORMS, reason))
     }
 
     /// The bytes of a file.
     pub fn from_bytes(bytes: &[u8]) -> Result<Picture<DynamicImage>> {
-        decoded(bytes).map_err(|reason| Error::invalid("image", "a file of up to 512 MiB", reason))
+        decoded(bytes).map_err(|reason| {
+            Error::invalid("image", format!("a {FORMS} that can be read"), reason)
+        })
     }
 }
 
 /// The image, or why there is none.
 fn decoded(bytes: &[u8]) -> std::result::Result<Picture<DynamicImage>, String> {
     check_jpeg(bytes)?;
-    let unreadable = |error: image::ImageError| format!("not {FORMS}: {error}");
     let reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
         .map_err(|error| error.to_string())?;
-    let mut decoder = reader.into_decoder().map_err(unreadable)?;
+    let mut decoder = reader.into_decoder().map_err(|error| error.to_string())?;
     // What a broken note says is of no interest where the pixels are whole.
     let turn = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let (width, height) = decoder.dimensions();
@@ -65,7 +66,7 @@ fn decoded(bytes: &[u8]) -> std::result::Result<Picture<DynamicImage>, String> {
         let (got, most) = (size >> 20, MOST_BYTES >> 20);
         return Err(format!("{width}x{height} pixels take {got} MiB, more than {most}"));
     }
-    let image = DynamicImage::from_decoder(decoder).map_err(unreadable)?;
+    let image = DynamicImage::from_decoder(decoder).map_err(|error| error.to_string())?;
     Ok(Picture { image, turn })
 }
 

@@ -116,8 +116,8 @@ impl StateDict {
         self.arrays.get(*position).map(|(_, array)| array)
     }
 
-    /// The SHA-256, in hexadecimal, of all values in the order of the arrays, each a little-endian `f32`: equal weights have equal
-    /// ones, whatever form they are kept in. `convert FILE` prints it.
+    /// The SHA-256, in hexadecimal, of all values, each a little-endian `f32`, array by array in the order of the names: equal
+    /// weights have equal ones, whatever form they are kept in. `convert FILE` prints it.
     ///
     /// ```
     /// use lenet::weights::{Array, StateDict};
@@ -128,7 +128,8 @@ impl StateDict {
     /// # Ok::<(), lenet::Error>(())
     /// ```
     pub fn sha256(&self) -> String {
-        let values = self.iter().flat_map(|(_, array)| array.values());
+        let arrays: BTreeMap<_, _> = self.iter().collect();
+        let values = arrays.into_values().flat_map(Array::values);
         let bytes: Vec<_> = values.flat_map(|value| value.to_le_bytes()).collect();
         Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
     }

@@ -119,6 +119,6 @@ fn photographs_are_turned() {
     let text = folder.path().join("text.png");
     std::fs::write(&text, "text").unwrap();
     let error = classifier.classify_file(&text).unwrap_err().to_string();
-    assert!(error.contains("text.png") && error.contains("not a PNG"), "{error}");
+    assert!(error.contains("text.png") && error.contains("not a good PNG"), "{error}");
     assert!(matches!(classifier.classify_bytes(b"text"), Err(Error::Invalid { .. })));
 }

@@ -73,9 +73,9 @@ fn kernels_of<V: Vector>() -> Vec<Alone> {
     let panel = vectors(V::LANES * row_length::<V>(S4));
     let (output_gradient, mut weight_gradient) = (numbers(C5 * V::LANES), numbers(C5 * S4));
     all.push(Alone::new("C5 gradient", multiply_adds(c5), move || {
-        let operands = [Operands { panel: &panel, output_gradient: &output_gradient }];
+        let operands = Operands { panel: &panel, output_gradient: &output_gradient };
         let weight_gradient = &mut weight_gradient;
-        V::vectorize(C5Gradient { operands: &operands, first: 0, weight_gradient });
+        V::vectorize(C5Gradient { operands, first: 0, weight_gradient });
     }));
     let (output_gradient, mut input_gradient) = (vectors(C3_PADDED), vectors(S2));
     all.push(Alone::new("C3 backward", multiply_adds(c3), move || {

@@ -74,7 +74,7 @@ impl Network {
     ) -> Outcome {
         let (pool, passes) = self.passes(batch.size());
         passes.train(pool, parameters, batch);
-        passes.gradients(pool, batch.size(), gradients)
+        passes.gradients(pool, gradients)
     }
 
     /// [`gradients`](Network::gradients) of a whole batch, of which this is a [`part`](super::part), and other ranks have the
@@ -99,7 +99,7 @@ impl Network {
             return Err(Error::invalid("gathered", expected, all.len().to_string()));
         }
         passes.unpack(&all, part.whole());
-        Ok(passes.gradients(pool, part.whole(), gradients))
+        Ok(passes.gradients(pool, gradients))
     }
 
     /// The logits of each image.
@@ -134,45 +134,36 @@ trait Passes: Debug + Send {
     /// Replaces what was recorded by what all ranks packed, of so many images.
     fn unpack(&mut self, bytes: &[u8], images: usize);
 
-    /// The gradients of what was recorded, of so many images.
-    fn gradients(&mut self, pool: &mut Pool, images: usize, gradients: &mut [f32]) -> Outcome;
+    /// The gradients of what was recorded.
+    fn gradients(&mut self, pool: &mut Pool, gradients: &mut [f32]) -> Outcome;
 
     fn logits(&mut self, pool: &mut Pool, parameters: &[f32], images: Images, logits: &mut [f32]);
 }
 
-/// One for each thread, and what other ranks recorded.
+/// One for each thread, and what they record of a batch.
 #[derive(Debug)]
 struct Workers<V> {
     workers: Vec<Worker<V>>,
-    /// The whole batch's record, where ranks have gathered it; empty otherwise.
-    gathered: Record<V>,
+    record: Record<V>,
 }
 
 impl<V: Vector> Workers<V> {
     fn new(threads: usize) -> Workers<V> {
         let workers = (0..threads).map(|_| Worker::new()).collect();
-        Workers { workers, gathered: Record::new() }
+        Workers { workers, record: Record::new() }
     }
+}
 
-    /// What is recorded of a batch, in the order of its images.
-    fn records(&self) -> Vec<&Record<V>> {
-        self.workers.iter().map(Worker::record).chain([&self.gathered]).collect()
-    }
-
-    /// Forgets the batch before.
-    fn clear(&mut self) {
-        self.workers.iter_mut().for_each(Worker::clear);
-        self.gathered.clear();
-    }
-
-    /// The workers that so many images have work for, and which of their groups each takes: as many as the others, or one more.
-    fn groups(&mut self, images: usize) -> impl Iterator<Item = (&mut Worker<V>, Range<usize>)> {
-        let groups = images.div_ceil(V::LANES);
-        let threads = self.workers.len().min(groups);
-        let border = move |thread| groups * thread / threads.max(1);
-        let workers = self.workers[..threads].iter_mut().enumerate();
-        workers.map(move |(thread, worker)| (worker, border(thread)..border(thread + 1)))
-    }
+/// The workers that so many images have work for, and which of their groups each takes: as many as the others, or one more.
+fn groups<V: Vector>(
+    workers: &mut [Worker<V>],
+    images: usize,
+) -> impl Iterator<Item = (&mut Worker<V>, Range<usize>)> {
+    let groups = images.div_ceil(V::LANES);
+    let threads = workers.len().min(groups);
+    let border = move |thread| groups * thread / threads.max(1);
+    let workers = workers[..threads].iter_mut().enumerate();
+    workers.map(move |(thread, worker)| (worker, border(thread)..border(thread + 1)))
 }
 
 impl<V: Vector> Passes for Workers<V> {
@@ -181,42 +172,38 @@ impl<V: Vector> Passes for Workers<V> {
     }
 
     fn train(&mut self, pool: &mut Pool, parameters: &[f32], batch: &Batch) {
-        self.clear();
-        let mut parts: Vec<_> = self.groups(batch.size()).collect();
-        pool.each(&mut parts, |(worker, groups)| {
-            worker.train(parameters, batch, groups.clone());
+        let mut rest = self.record.begin(batch.size());
+        let mut parts = vec![];
+        for (worker, groups) in groups(&mut self.workers, batch.size()) {
+            let images = (groups.end * V::LANES).min(batch.size()) - groups.start * V::LANES;
+            parts.push((worker, groups, rest.take(images)));
+        }
+        pool.each(&mut parts, |(worker, groups, part)| {
+            worker.train(parameters, batch, groups.clone(), part);
         });
     }
 
     fn packed(&self) -> Vec<u8> {
-        let records = self.records();
-        let images = records.iter().map(|record| record.losses().len()).sum();
-        let mut bytes = Vec::with_capacity(packed_length(images));
-        records.into_iter().for_each(|record| record.pack(&mut bytes));
-        bytes
+        self.record.pack()
     }
 
     fn unpack(&mut self, bytes: &[u8], images: usize) {
-        self.clear();
-        self.gathered.unpack(bytes, images);
+        self.record.unpack(bytes, images);
     }
 
-    fn gradients(&mut self, pool: &mut Pool, images: usize, mut gradients: &mut [f32]) -> Outcome {
-        let records = self.records();
+    fn gradients(&mut self, pool: &mut Pool, mut gradients: &mut [f32]) -> Outcome {
+        let record = &self.record;
         let mut parts = vec![];
         for range in shares(pool.threads()) {
             let (share, rest) = gradients.split_at_mut(range.len());
             parts.push(Share { range, gradients: share });
             gradients = rest;
         }
-        pool.each(&mut parts, |share| share.fill(&records));
+        pool.each(&mut parts, |share| share.fill(record));
 
-        let losses = records.iter().flat_map(|record| record.losses());
-        let loss: f64 = losses.map(|&loss| f64::from(loss)).sum();
-        Outcome {
-            loss: (loss / images as f64) as f32,
-            correct: records.iter().map(|record| record.correct()).sum(),
-        }
+        let losses = record.losses();
+        let loss: f64 = losses.iter().map(|&loss| f64::from(loss)).sum();
+        Outcome { loss: (loss / losses.len() as f64) as f32, correct: record.correct() }
     }
 
     fn logits(
@@ -227,7 +214,7 @@ impl<V: Vector> Passes for Workers<V> {
         mut logits: &mut [f32],
     ) {
         let mut parts = vec![];
-        for (worker, groups) in self.groups(images.count()) {
+        for (worker, groups) in groups(&mut self.workers, images.count()) {
             let length = (groups.len() * V::LANES * CLASSES).min(logits.len());
             let (own, rest) = logits.split_at_mut(length);
             parts.push((worker, groups, own));

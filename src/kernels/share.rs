@@ -7,7 +7,7 @@ use super::{
 use crate::network::Layer;
 use std::ops::Range;
 
-/// The part of the gradients that one thread owns, and makes up from the records of all threads: whole rows of the dense layers'
+/// The part of the gradients that one thread owns, and makes up from what all threads recorded: whole rows of the dense layers'
 /// weights, so that these, 95 % of all parameters, need not be added up between threads.
 #[derive(Debug)]
 pub(super) struct Share<'a> {
@@ -19,37 +19,25 @@ pub(super) struct Share<'a> {
 
 impl Share<'_> {
     /// Fills it.
-    pub fn fill<V: Vector>(&mut self, records: &[&Record<V>]) {
+    pub fn fill<V: Vector>(&mut self, record: &Record<V>) {
         let (start, shared) = self.part(0..SHARED);
-        let units = records.iter().flat_map(|record| record.shared().chunks_exact(SHARED));
-        sum_in_order(units.map(|unit| &unit[start..]), shared);
-        let operands = |layer: usize| records.iter().map(move |record| record.operands()[layer]);
-        let [c5, f6, output] = [0, 1, 2].map(|layer| operands(layer).collect::<Vec<_>>());
+        sum_in_order(record.shared(), SHARED, start, shared);
+        let [c5, f6, output] = record.operands();
 
         let (start, weight_gradient) = self.part(Layer::C5.weight());
-        V::vectorize(C5Gradient {
-            operands: &c5,
-            first: start / Layer::C5.fan_in(),
-            weight_gradient,
-        });
+        let first = start / Layer::C5.fan_in();
+        V::vectorize(C5Gradient { operands: c5, first, weight_gradient });
         let (start, weight_gradient) = self.part(Layer::F6.weight());
-        V::vectorize(F6Gradient {
-            operands: &f6,
-            first: start / Layer::F6.fan_in(),
-            weight_gradient,
-        });
+        let first = start / Layer::F6.fan_in();
+        V::vectorize(F6Gradient { operands: f6, first, weight_gradient });
         let (start, weight_gradient) = self.part(Layer::OUTPUT.weight());
-        V::vectorize(OutputGradient {
-            operands: &output,
-            first: start / Layer::OUTPUT.fan_in(),
-            weight_gradient,
-        });
+        let first = start / Layer::OUTPUT.fan_in();
+        V::vectorize(OutputGradient { operands: output, first, weight_gradient });
 
         for (layer, operands) in [(Layer::C5, c5), (Layer::F6, f6), (Layer::OUTPUT, output)] {
             let outputs = layer.bias().len();
             let (start, bias_gradient) = self.part(layer.bias());
-            let images = operands.iter().flat_map(|of| of.output_gradient.chunks_exact(outputs));
-            sum_in_order(images.map(|image| &image[start..]), bias_gradient);
+            sum_in_order(operands.output_gradient, outputs, start, bias_gradient);
         }
     }
 
@@ -66,11 +54,11 @@ impl Share<'_> {
     }
 }
 
-/// The sum of all `parts`, number by number, in their order.
-fn sum_in_order<'a>(parts: impl Iterator<Item = &'a [f32]>, sums: &mut [f32]) {
+/// The sums over all `rows` of `length` numbers, from number `start` on, in the rows' order.
+fn sum_in_order(rows: &[f32], length: usize, start: usize, sums: &mut [f32]) {
     sums.fill(0.0);
-    for part in parts {
-        for (sum, number) in sums.iter_mut().zip(part) {
+    for row in rows.chunks_exact(length) {
+        for (sum, number) in sums.iter_mut().zip(&row[start..]) {
             *sum += number;
         }
     }

@@ -90,12 +90,31 @@ impl Network {
 
     /// One step down each image's gradient in turn.
     pub fn train<'a>(&mut self, images: impl Iterator<Item = (&'a Pixels, u8)>) -> Seen {
-        self.instructions.work(Train { network: self, images })
+        let mut seen = Seen::default();
+        let Network { weights, rates, activations, deltas, judge, instructions, .. } = self;
+        for (image, label) in images {
+            instructions.work(Forward { judge, weights, image, activations });
+            let (shares, answer) = judge.output.judge(&activations.logits, label);
+            seen.loss += f64::from(answer.loss);
+            seen.errors += usize::from(answer.answer != label);
+
+            deltas.output = shares;
+            deltas.output[usize::from(label)] -= 1.0;
+            instructions.work(First { judge, weights, activations, deltas });
+            instructions.work(Descend { judge, weights, rates, activations, deltas });
+        }
+        seen
     }
 
     /// What the network makes of each image.
     pub fn answers<'a>(&self, images: impl Iterator<Item = (&'a Pixels, u8)>) -> Vec<Sample> {
-        self.instructions.work(Answers { network: self, images })
+        let Network { weights, judge, instructions, .. } = self;
+        let (mut answers, mut activations) = (vec![], Activations::zeros());
+        for (image, label) in images {
+            instructions.work(Forward { judge, weights, image, activations: &mut activations });
+            answers.push(judge.output.judge(&activations.logits, label).1);
+        }
+        answers
     }
 
     /// Estimates the second derivatives anew, from `count` images.
@@ -104,98 +123,96 @@ impl Network {
         images: impl Iterator<Item = (&'a Pixels, u8)>,
         count: usize,
     ) {
-        self.instructions.work(Estimate { network: self, images, count });
-    }
-}
-
-impl Judge {
-    /// Shows an image to the network: what comes of it is in `activations` then.
-    #[inline(always)]
-    fn look<const FMA: bool>(
-        &self,
-        weights: &Weights,
-        image: &Pixels,
-        activations: &mut Activations,
-    ) {
-        let values = activations.image.as_flattened_mut();
-        for (value, &pixel) in values.iter_mut().zip(image.as_flattened()) {
-            *value = self.values[usize::from(pixel)];
+        let squares = self.weights.map(|weight| weight * weight);
+        // Down a rate of -1/count the second derivatives add up to their average.
+        let rates = &Weights::filled(-1.0 / count as f32);
+        self.curvature = Weights::filled(0.0);
+        let Network { weights, curvature, activations, deltas, judge, instructions, .. } = self;
+        for (image, label) in images {
+            instructions.work(Forward { judge, weights, image, activations });
+            let (shares, _) = judge.output.judge(&activations.logits, label);
+            deltas.output = shares.map(|share| share * (1.0 - share));
+            instructions.work(Second { judge, squares: &squares, activations, deltas });
+            instructions.work(Descend { judge, weights: curvature, rates, activations, deltas });
         }
-        activations.forward::<FMA>(weights, self.squash, &self.output);
     }
 }
 
-struct Train<'a, I> {
-    network: &'a mut Network,
-    images: I,
+/// Shows an image to the network: what comes of it is in `activations` then.
+struct Forward<'a> {
+    judge: &'a Judge,
+    weights: &'a Weights,
+    image: &'a Pixels,
+    activations: &'a mut Activations,
 }
 
-impl<'a, I: Iterator<Item = (&'a Pixels, u8)>> Work for Train<'_, I> {
-    type Output = Seen;
-
-    #[inline(always)]
-    fn run<const FMA: bool>(self) -> Seen {
-        let mut seen = Seen::default();
-        for (image, label) in self.images {
-            let Network { weights, rates, activations, deltas, judge, .. } = &mut *self.network;
-            judge.look::<FMA>(weights, image, activations);
-            let (shares, answer) = judge.output.judge(&activations.logits, label);
-            seen.loss += f64::from(answer.loss);
-            seen.errors += usize::from(answer.answer != label);
-
-            deltas.output = shares;
-            deltas.output[usize::from(label)] -= 1.0;
-            deltas.first::<FMA>(activations, weights, judge.squash, &judge.output);
-            deltas.descend::<FMA>(activations, weights, rates, &judge.output);
-        }
-        seen
-    }
-}
-
-struct Answers<'a, I> {
-    network: &'a Network,
-    images: I,
-}
-
-impl<'a, I: Iterator<Item = (&'a Pixels, u8)>> Work for Answers<'_, I> {
-    type Output = Vec<Sample>;
-
-    #[inline(always)]
-    fn run<const FMA: bool>(self) -> Vec<Sample> {
-        let (mut answers, mut activations) = (vec![], Activations::zeros());
-        for (image, label) in self.images {
-            let Network { weights, judge, .. } = self.network;
-            judge.look::<FMA>(weights, image, &mut activations);
-            answers.push(judge.output.judge(&activations.logits, label).1);
-        }
-        answers
-    }
-}
-
-struct Estimate<'a, I> {
-    network: &'a mut Network,
-    images: I,
-    count: usize,
-}
-
-impl<'a, I: Iterator<Item = (&'a Pixels, u8)>> Work for Estimate<'_, I> {
+impl Work for Forward<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let squares = self.network.weights.map(|weight| weight * weight);
-        // Down a rate of -1/count the second derivatives add up to their average.
-        let rates = Weights::filled(-1.0 / self.count as f32);
-        self.network.curvature = Weights::filled(0.0);
-        for (image, label) in self.images {
-            let Network { weights, curvature, activations, deltas, judge, .. } = &mut *self.network;
-            judge.look::<FMA>(weights, image, activations);
-            let (shares, _) = judge.output.judge(&activations.logits, label);
-            deltas.output = shares.map(|share| share * (1.0 - share));
-            deltas.second::<FMA>(activations, &squares, judge.squash, &judge.output);
-            activations.square_inputs();
-            deltas.descend::<FMA>(activations, curvature, &rates, &judge.output);
+        let Self { judge, weights, image, activations } = self;
+        let values = activations.image.as_flattened_mut();
+        for (value, &pixel) in values.iter_mut().zip(image.as_flattened()) {
+            *value = judge.values[usize::from(pixel)];
         }
+        activations.forward::<FMA>(weights, judge.squash, &judge.output);
+    }
+}
+
+/// The first derivatives by all sums, from those by the logits.
+struct First<'a> {
+    judge: &'a Judge,
+    weights: &'a Weights,
+    activations: &'a Activations,
+    deltas: &'a mut Deltas,
+}
+
+impl Work for First<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let Self { judge, weights, activations, deltas } = self;
+        deltas.first::<FMA>(activations, weights, judge.squash, &judge.output);
+    }
+}
+
+/// The second derivatives by all sums, from those by the logits. What weights are multiplied with is squared afterwards.
+struct Second<'a> {
+    judge: &'a Judge,
+    squares: &'a Weights,
+    activations: &'a mut Activations,
+    deltas: &'a mut Deltas,
+}
+
+impl Work for Second<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let Self { judge, squares, activations, deltas } = self;
+        deltas.second::<FMA>(activations, squares, judge.squash, &judge.output);
+        activations.square_inputs();
+    }
+}
+
+/// A step of `weights` down the derivatives, each at its rate.
+struct Descend<'a> {
+    judge: &'a Judge,
+    weights: &'a mut Weights,
+    rates: &'a Weights,
+    activations: &'a Activations,
+    deltas: &'a Deltas,
+}
+
+impl Work for Descend<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let Self { judge, weights, rates, activations, deltas } = self;
+        deltas.descend::<FMA>(activations, weights, rates, &judge.output);
     }
 }
 

@@ -232,13 +232,16 @@ mod tests {
     use crate::kernels::{PIXELS, part};
     use rand_mt::Mt;
 
-    /// Parameters, and 19 images with their labels: the last unit has three.
+    /// The last unit has three of them. Miri takes minutes an image.
+    const IMAGES: usize = if cfg!(miri) { 9 } else { 19 };
+
+    /// Parameters, and images with their labels.
     fn drawn() -> (Vec<f32>, Vec<[f32; PIXELS]>, Vec<u8>) {
         let mut generator = Mt::new(3);
         let mut draw = || generator.next_u32() as f32 / u32::MAX as f32;
         let parameters = (0..PARAMETERS).map(|_| draw() * 0.4 - 0.2).collect();
-        let images = (0..19).map(|_| std::array::from_fn(|_| draw())).collect();
-        (parameters, images, (0..19).map(|label| label % 10).collect())
+        let images = (0..IMAGES).map(|_| std::array::from_fn(|_| draw())).collect();
+        (parameters, images, (0..IMAGES as u8).map(|label| label % 10).collect())
     }
 
     /// Of each part what it packs, then the gradients that all of it comes to, beside those of the whole batch.
@@ -253,8 +256,9 @@ mod tests {
         for parts in 1..5 {
             let gradients = |rank, gather: &mut dyn FnMut(&[u8]) -> Result<Vec<u8>>| {
                 let mut network = Network::with(sets[rank % sets.len()], 1 + rank % 2);
-                let part = part(19, rank, parts);
-                let batch = Batch::new(&images[part.clone()], &labels[part]).unwrap().part_of(19);
+                let part = part(IMAGES, rank, parts);
+                let batch =
+                    Batch::new(&images[part.clone()], &labels[part]).unwrap().part_of(IMAGES);
                 let mut gradients = Box::new([0.0; PARAMETERS]);
                 let outcome =
                     network.gathered_gradients(parameters, &batch, &mut gradients, gather);
@@ -264,7 +268,7 @@ mod tests {
             for rank in 0..parts {
                 // Too few bytes are refused, where there are other parts.
                 let alone = gradients(rank, &mut |own| {
-                    assert_eq!(own.len(), packed_length(part(19, rank, parts).len()));
+                    assert_eq!(own.len(), packed_length(part(IMAGES, rank, parts).len()));
                     all.extend_from_slice(own);
                     Ok(own.to_vec())
                 });

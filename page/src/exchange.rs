@@ -1,5 +1,6 @@
 //! How a module and the page hand each other bytes: through the module's memory.
 
+use lenet::Error;
 use std::{cell::RefCell, fmt::Display, mem};
 
 thread_local! {
@@ -38,4 +39,9 @@ pub fn told<E: Display>(result: Result<(), E>) -> bool {
     let text = result.as_ref().err().map(E::to_string).unwrap_or_default();
     drop(TEXT.with_borrow_mut(|old| mem::replace(old, text)));
     result.is_ok()
+}
+
+/// An argument that the page should not have given.
+pub fn invalid(what: &'static str, expected: impl Into<String>, got: impl Into<String>) -> Error {
+    Error::Invalid { what, expected: expected.into(), got: got.into() }
 }

@@ -5,11 +5,12 @@
 
 mod exchange;
 mod network;
+mod parameters;
 mod reader;
 mod why;
 
 use exchange::{taken, told};
-use lenet::{Error, Result};
+use lenet::Result;
 use reader::Reader;
 use std::{cell::RefCell, ptr};
 
@@ -32,16 +33,13 @@ fn place<T>(of: impl FnOnce(&Reader) -> Option<&[T]>) -> *const T {
 /// there stays.
 #[unsafe(no_mangle)]
 extern "C" fn start() -> bool {
-    let bytes = taken();
-    let (numbers, _) = bytes.as_chunks();
-    let parameters = numbers.iter().copied().map(f32::from_le_bytes).collect();
-    told(Reader::new(parameters).map(|reader| READER.set(Some(reader))))
+    told(Reader::new(parameters::taken()).map(|reader| READER.set(Some(reader))))
 }
 
-/// Reads the picture in the room: RGBA, by rows.
+/// Reads the drawing in the room: how much ink each pixel has, 0 to 255, by rows.
 #[unsafe(no_mangle)]
-extern "C" fn read_picture(width: u32, height: u32) -> bool {
-    step(|reader| reader.read_picture(width, height, taken()))
+extern "C" fn read_drawing(width: u32, height: u32) -> bool {
+    step(|reader| reader.read_drawing(width, height, taken()))
 }
 
 /// Reads the digit in the room: 28x28 bytes as MNIST's files have them, 255 is ink.
@@ -114,9 +112,4 @@ extern "C" fn bias() -> f32 {
 #[unsafe(no_mangle)]
 extern "C" fn filters() -> *const f32 {
     place(|reader| Some(reader.filters()))
-}
-
-/// An argument that the page should not have given.
-fn invalid(what: &'static str, expected: impl Into<String>, got: impl Into<String>) -> Error {
-    Error::Invalid { what, expected: expected.into(), got: got.into() }
 }

@@ -1,6 +1,6 @@
 //! A network whose weights are at hand, too.
 
-use crate::invalid;
+use crate::exchange::invalid;
 use lenet::{
     Classifier, Prepared, Result,
     classifier::Activation,

@@ -1,10 +1,10 @@
 //! What the network makes of a digit.
 
-use crate::{invalid, network::Network, why::Why};
+use crate::{exchange::invalid, network::Network, why::Why};
 use lenet::{
     Prediction, Prepared, Result,
     classifier::Activation,
-    image::{DynamicImage, GrayImage, RgbaImage},
+    image::GrayImage,
     network::{LAYERS, Layer},
 };
 use std::collections::BTreeSet;
@@ -37,13 +37,13 @@ impl Reader {
         })
     }
 
-    /// RGBA, by rows.
-    pub fn read_picture(&mut self, width: u32, height: u32, pixels: Vec<u8>) -> Result<()> {
-        let bytes = pixels.len();
-        let image = RgbaImage::from_raw(width, height, pixels).ok_or_else(|| {
-            invalid("picture", format!("RGBA of {width}x{height}"), format!("{bytes} bytes"))
+    /// How much ink each pixel has, by rows.
+    pub fn read_drawing(&mut self, width: u32, height: u32, ink: Vec<u8>) -> Result<()> {
+        let bytes = ink.len();
+        let ink = GrayImage::from_raw(width, height, ink).ok_or_else(|| {
+            invalid("drawing", format!("{width}x{height} bytes"), bytes.to_string())
         })?;
-        self.read(Prepared::new(&DynamicImage::from(image))?);
+        self.read(Prepared::from_ink(&ink)?);
         Ok(())
     }
 

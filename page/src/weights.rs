@@ -2,7 +2,7 @@
 
 mod exchange;
 
-use lenet::{Error, Result, network::LAYERS, weights::StateDict};
+use lenet::{Result, network::LAYERS, weights::StateDict};
 use std::cell::RefCell;
 
 thread_local! {
@@ -26,11 +26,8 @@ fn parameters(file: &[u8]) -> Result<Vec<f32>> {
     let weights = StateDict::from_bytes(file)?;
     weights.check_lenet()?;
     if let Some(tensor) = weights.non_finite().first() {
-        return Err(Error::Invalid {
-            what: "weights",
-            expected: "finite numbers".into(),
-            got: format!("{}: {} NaN, {} infinite", tensor.name, tensor.nan, tensor.infinite),
-        });
+        let got = format!("{}: {} NaN, {} infinite", tensor.name, tensor.nan, tensor.infinite);
+        return Err(exchange::invalid("weights", "finite numbers", got));
     }
     let tensors = LAYERS.iter().flat_map(|layer| layer.tensors());
     let arrays = tensors.filter_map(|(name, _)| weights.get(&name));

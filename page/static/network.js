@@ -1,4 +1,4 @@
-// The network: two WebAssembly modules. In the page and in Node alike.
+// The network: three WebAssembly modules. In the page and in Node alike.
 
 // As src/network/layers.rs has them. A side of 1 is a single number a map.
 export const LAYERS = [
@@ -73,11 +73,11 @@ export class Network {
     this.#off.clear();
   }
 
-  // Reads a digit in a picture: an `ImageData`, or the like of it.
-  read({ data, width, height }) {
+  // Reads a digit in a drawing: how much ink each pixel has, 0 to 255.
+  readDrawing({ ink, width, height }) {
     this.#try(() => {
-      this.#instance.write(data);
-      this.#instance.step("read_picture", width, height);
+      this.#instance.write(ink);
+      this.#instance.step("read_drawing", width, height);
     });
     return this.#answer();
   }
@@ -135,12 +135,12 @@ export class Network {
     this.#instance.step("start");
   }
 
-  // A module that has trapped, for want of memory say, is not to be trusted any more: another takes its place.
+  // A module that has trapped is not to be trusted any more: another takes its place.
   #try(action) {
     try {
       action();
     } catch (error) {
-      if (!(error instanceof WebAssembly.RuntimeError || error instanceof RangeError)) throw error;
+      if (!trapped(error)) throw error;
       this.#instance.restart();
       if (this.#parameters) this.#start(this.#parameters);
       for (const [layer, map] of this.off) this.#instance.step("switch_map", layer, map, false);
@@ -148,6 +148,56 @@ export class Network {
     }
   }
 }
+
+// What finds digits in pictures: `ImageData`, or the like of it.
+export class Pictures {
+  #instance;
+  #parameters;
+
+  // `compiled` is pictures.wasm.
+  constructor(compiled, parameters) {
+    this.#instance = new Instance(compiled);
+    this.open(parameters);
+  }
+
+  // Other weights, which the network has taken.
+  open(parameters) {
+    this.#instance.write(parameters);
+    this.#instance.step("start");
+    this.#parameters = parameters;
+  }
+
+  // The one digit of a picture: 28x28 bytes.
+  prepare(picture) {
+    this.#show(picture, "prepare");
+    return this.#instance.bytes("digit", 28 * 28);
+  }
+
+  // All digits of a picture, line by line.
+  read(picture) {
+    this.#show(picture, "read");
+    const numbers = this.#instance.floats("readings", this.#instance.number("readings_length"));
+    return Array.from({ length: numbers.length / 6 }, (_, i) => {
+      const [digit, probability, left, top, width, height] = numbers.subarray(6 * i, 6 * (i + 1));
+      return { digit, probability, left, top, width, height };
+    });
+  }
+
+  #show({ data, width, height }, step) {
+    try {
+      this.#instance.write(data);
+      this.#instance.step(step, width, height);
+    } catch (error) {
+      if (!trapped(error)) throw error;
+      this.#instance.restart();
+      this.open(this.#parameters);
+      throw new Error("this is too much for the network");
+    }
+  }
+}
+
+// Whether a module has trapped, for want of memory say.
+const trapped = (error) => error instanceof WebAssembly.RuntimeError || error instanceof RangeError;
 
 const best = (probabilities) => probabilities.indexOf(Math.max(...probabilities));
 
@@ -158,7 +208,7 @@ export function parametersIn(compiled, file) {
     instance.write(file);
     instance.step("read");
   } catch (error) {
-    if (!(error instanceof WebAssembly.RuntimeError || error instanceof RangeError)) throw error;
+    if (!trapped(error)) throw error;
     throw new Error("this is too much for the module that reads weights");
   }
   return instance.bytes("values", 4 * PARAMETERS);

@@ -1,7 +1,7 @@
 // Has the network read what is drawn, opened or chosen, and shows what it makes of it.
 
 import { some, unpack } from "./digits.js";
-import { LAYERS, Network, parametersIn, shipped } from "./network.js";
+import { LAYERS, Network, parametersIn, Pictures, shipped } from "./network.js";
 import { Paper } from "./paper.js";
 import { canvas, colours, dark, element, largest, paint, readColours, rove, scaled } from "./pictures.js";
 
@@ -36,6 +36,10 @@ async function get(name) {
 
 let compiled = null; // reader.wasm
 let network = null;
+let parameters = null; // the network's
+let pictures = null; // what finds digits in pictures, once it is wanted: a promise
+let parts = []; // the digits of a drawing of several
+let part = 0; // the one that is looked into
 let current = null; // { drawing: true }, { sample } or { digit, name }: what is on the paper
 let towards = null; // the class that was chosen
 let answer = null;
@@ -57,7 +61,7 @@ function ask() {
 function read() {
   try {
     const digit = current.sample?.pixels ?? current.digit;
-    answer = digit ? network.readDigit(digit) : network.read(paper.pixels);
+    answer = digit ? network.readDigit(digit) : network.readDrawing(paper.ink(parts[part]));
   } catch (error) {
     answer = null;
     show();
@@ -77,6 +81,7 @@ function verdict() {
   const guess = `${digit}, ${percent(probabilities[digit])}`;
   const second = ranked(probabilities)[1];
   let text = `Read as ${guess}; then ${second}, ${percent(probabilities[second])}.`;
+  if (parts.length) text = `A number: ${written()}. Looking into its digit ${part + 1}: ${guess}; then ${second}, ${percent(probabilities[second])}.`;
   if (current.sample) {
     const { index, label } = current.sample;
     text = `Test digit ${number.format(index)} is a ${label}. Read as ${guess}: ${label === digit ? "right" : "wrong"}.`;
@@ -86,6 +91,8 @@ function verdict() {
 }
 
 const ranked = (probabilities) => [...probabilities.keys()].sort((a, b) => probabilities[b] - probabilities[a]);
+
+const written = () => parts.map(({ digit }) => digit).join("");
 
 // At once for who sees it; for screen readers, and for the link, when the pen rests.
 let toSay = 0;
@@ -98,6 +105,44 @@ function say(text) {
   }, 350);
 }
 
+// Looks for several digits in what is drawn, once the pen rests.
+let toFind = 0;
+function rest() {
+  clearTimeout(toFind);
+  toFind = setTimeout(async () => {
+    let found = [];
+    try {
+      found = current?.drawing ? (await openPictures()).read(paper.picture) : [];
+    } catch {
+      // What can't be read as a number is read as a digit.
+    }
+    if (current?.drawing) showParts(found.length > 1 ? found : []);
+  }, 250);
+}
+
+async function openPictures() {
+  pictures ??= get("pictures.wasm").then(WebAssembly.compile).then((compiled) => new Pictures(compiled, parameters));
+  pictures.catch(() => (pictures = null));
+  return pictures;
+}
+
+function showParts(found, chosen = found.length - 1) {
+  if (!parts.length && !found.length) return;
+  [parts, part] = [found, chosen];
+  $("parts").hidden = !parts.length;
+  $("parts").replaceChildren(...parts.map(({ digit, probability }, i) => {
+    const button = element("button", { type: "button", textContent: digit, label: `${digit}, ${percent(probability)}` });
+    button.setAttribute("aria-pressed", i === part);
+    button.addEventListener("click", () => {
+      showParts(parts, i);
+      $("parts").children[i].focus();
+    });
+    return button;
+  }));
+  paper.frame(parts, part);
+  if (current) ask();
+}
+
 // ---- Showing it
 
 function show() {
@@ -105,12 +150,13 @@ function show() {
   showClasses();
   showStages();
   showWhy();
-  document.body.dataset.digit = answer?.digit ?? "";
+  document.body.dataset.digit = (parts.length ? written() : answer?.digit) ?? "";
 }
 
 function showDigit() {
   const digit = $("digit");
-  digit.textContent = answer?.digit ?? "?";
+  digit.textContent = (parts.length ? written() : answer?.digit) ?? "?";
+  digit.classList.toggle("number", parts.length > 0);
   digit.classList.toggle("empty", !answer);
   digit.classList.toggle("wrong", answer !== null && current.sample !== undefined && current.sample.label !== answer.digit);
   paint($("prepared"), answer?.prepared ?? new Uint8Array(28 * 28), colours.inked);
@@ -327,14 +373,17 @@ function choose(what) {
     if (!what.drawing) towards = null;
     current = what;
     markChosen();
+    showParts([]);
   }
   $("hint").hidden = true;
   ask();
+  if (what.drawing) rest();
 }
 
 function clear() {
   paper.clear();
   current = answer = towards = null;
+  showParts([]);
   markChosen();
   $("hint").hidden = false;
   show();
@@ -389,18 +438,18 @@ async function open(file) {
 async function openImage(file) {
   const image = new Image();
   image.src = URL.createObjectURL(file);
-  let pixels;
+  let picture;
   try {
     await image.decode();
-    pixels = small(image);
+    picture = small(image);
   } catch {
     throw new Error("it is no image that this browser can read");
   } finally {
     URL.revokeObjectURL(image.src);
   }
-  const { prepared } = network.read(pixels);
-  paper.show(prepared);
-  choose({ digit: prepared });
+  const digit = (await openPictures()).prepare(picture);
+  paper.show(digit);
+  choose({ digit });
 }
 
 // The pixels of an image, scaled down before anything else: a telephone's photographs have 12 million and more.
@@ -418,27 +467,30 @@ let reader = null; // weights.wasm, once it is wanted
 async function openWeights(file) {
   if (file.size > WEIGHTS) throw new Error(`it has ${number.format(file.size)} bytes, a LeNet's weights a few hundred thousand`);
   reader ??= await WebAssembly.compile(await get("weights.wasm"));
-  const parameters = parametersIn(reader, new Uint8Array(await file.arrayBuffer()));
-  network.open(parameters);
+  const own = parametersIn(reader, new Uint8Array(await file.arrayBuffer()));
+  changeNetwork(own, `The weights are now those of ${file.name}.`);
   $("shipped").hidden = false;
   $("origin").textContent = `from ${file.name}`;
-  changeNetwork(`The weights are now those of ${file.name}.`, parameters);
+  readDigits(own);
 }
 
-function changeNetwork(text, parameters) {
+function changeNetwork(to, text) {
+  network.open(to);
+  parameters = to;
+  pictures = pictures?.then((pictures) => (pictures.open(to), pictures));
   showFilters();
   showOff();
-  readDigits(parameters);
   if (current) ask();
+  if (current?.drawing) rest();
   say(text);
 }
 
 $("shipped").addEventListener("click", async () => {
-  network.open(shipped(await get("mnist.safetensors")));
+  changeNetwork(shipped(await get("mnist.safetensors")), "The weights are the page's own again.");
   $("shipped").hidden = true;
   $("origin").textContent = "trained on 60,000 digits";
   $("own").querySelector("summary").focus();
-  changeNetwork("The weights are the page's own again.");
+  readDigits();
 });
 
 for (const id of ["image", "weights"]) {
@@ -508,10 +560,9 @@ function markChosen() {
   for (const button of $("samples").children) button.setAttribute("aria-current", button.sample === current?.sample);
 }
 
-// What the network in use reads them as: some at a time, so that the page goes on answering. `parameters` are of weights of
-// one's own.
-async function readDigits(parameters) {
-  const own = parameters && new Network(compiled, parameters);
+// What the network in use reads them as: some at a time, so that the page goes on answering. `weights` are one's own.
+async function readDigits(weights) {
+  const own = weights && new Network(compiled, weights);
   reading = own;
   for (const [i, digit] of digits.entries()) {
     if (reading !== own) return;
@@ -550,7 +601,8 @@ try {
     const old = "This browser can't run the network: it needs WebAssembly with SIMD, which browsers have since 2023";
     throw new Error(`${old} (${error.message})`);
   });
-  network = new Network(compiled, shipped(weights));
+  parameters = shipped(weights);
+  network = new Network(compiled, parameters);
   showFilters();
   say("Nothing is drawn yet.");
   digits = await unpack(await get("digits.bin"));

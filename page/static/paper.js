@@ -14,6 +14,7 @@ export class Paper {
   #sheet;
   #underlay = null; // 28x28 bytes that are drawn on
   #strokes = []; // each [x, y, x, y, …]
+  #frames = element("div", { id: "frames" });
   #changed;
   #cleared;
 
@@ -26,14 +27,32 @@ export class Paper {
       context.scale(context.canvas.width / SIDE, context.canvas.width / SIDE);
       Object.assign(context, { lineWidth: PEN, lineCap: "round", lineJoin: "round" });
     }
+    shown.after(this.#frames);
     this.#listenToPointers(shown);
     this.#listenToKeys(shown);
     this.clear();
   }
 
-  // Black on white, whatever the colours on the screen.
-  get pixels() {
+  // As a picture: black on white, whatever the colours on the screen.
+  get picture() {
     return this.#sheet.getImageData(0, 0, SHEET, SHEET);
+  }
+
+  // How much ink each pixel of a part has: the whole, where nothing is said.
+  ink({ left, top, width, height } = { left: 0, top: 0, width: SHEET, height: SHEET }) {
+    const { data } = this.#sheet.getImageData(left, top, width, height);
+    return { ink: Uint8Array.from({ length: width * height }, (_, i) => 255 - data[4 * i]), width, height };
+  }
+
+  // Frames parts of the picture; the one that is `chosen` stands out.
+  frame(parts, chosen) {
+    this.#frames.replaceChildren(...parts.map((part, i) => {
+      const frame = element("span", { className: i === chosen ? "chosen" : "" });
+      for (const [side, length] of [["left", part.left], ["top", part.top], ["width", part.width], ["height", part.height]]) {
+        frame.style[side] = `${(100 * length) / SHEET}%`;
+      }
+      return frame;
+    }));
   }
 
   clear() {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { LAYERS, parametersIn } from "../static/network.js";
+import { LAYERS, parametersIn, Pictures } from "../static/network.js";
 import { built, file, network, parameters, testSet } from "./files.js";
 import { pack, read } from "./make-digits.js";
 
@@ -135,9 +135,9 @@ test("reads weights of every form as the shipped ones, and refuses what is none"
 test("goes on after what it refuses, and after a trap", () => {
   const reader = network();
   const { pixels, label } = digits[0];
-  const blank = { data: new Uint8Array(4 * 50 * 50).fill(255), width: 50, height: 50 };
-  assert.throws(() => reader.read(blank), /blank|nothing|ink/);
-  assert.throws(() => reader.read({ ...blank, width: 51 }), /RGBA of 51x50/);
+  const blank = { ink: new Uint8Array(50 * 50), width: 50, height: 50 };
+  assert.throws(() => reader.readDrawing(blank), /blank|nothing|ink/);
+  assert.throws(() => reader.readDrawing({ ...blank, width: 51 }), /51x50 bytes/);
   assert.throws(() => reader.readDigit(pixels.subarray(1)), /28x28/);
   assert.throws(() => reader.open(parameters().subarray(4)), /61750/);
   const infinite = parameters();
@@ -146,12 +146,46 @@ test("goes on after what it refuses, and after a trap", () => {
   reader.switchMap(0, 1, false);
   const before = reader.readDigit(pixels);
   // More than a 32-bit memory has: the module traps, and another takes its place.
-  const huge = { length: 2 ** 32 - 1, data: null };
-  assert.throws(() => reader.read({ data: huge, width: 1, height: 1 }), /too much/);
+  const huge = { length: 2 ** 32 - 1 };
+  assert.throws(() => reader.readDrawing({ ink: huge, width: 1, height: 1 }), /too much/);
   assert.deepEqual(reader.readDigit(pixels), before);
   assert.deepEqual(reader.off, [[0, 1]]);
   reader.switchMap(0, 1, true);
   assert.equal(reader.readDigit(pixels).digit, label);
+});
+
+// Digits of the test set side by side: black on white, RGBA.
+function drawn(samples) {
+  const [width, height] = [40 * samples.length, 40];
+  const data = new Uint8Array(4 * width * height).fill(255);
+  samples.forEach(({ pixels }, i) => pixels.forEach((ink, at) => {
+    const place = 4 * ((6 + Math.floor(at / 28)) * width + 40 * i + 6 + (at % 28));
+    data.fill(255 - ink, place, place + 3);
+  }));
+  return { data, width, height };
+}
+
+test("finds one digit in a picture, and reads several", () => {
+  const [pictures, reader] = [new Pictures(new WebAssembly.Module(built("pictures.wasm")), parameters()), network()];
+  const row = [0, 1, 2, 4].map((i) => digits[i]);
+  const found = pictures.read(drawn(row));
+  assert.deepEqual(found.map(({ digit }) => digit), row.map(({ label }) => label));
+  found.forEach(({ left, width, probability }, i) => {
+    assert.ok(left >= 40 * i && left + width <= 40 * (i + 1) && probability > 0.5);
+  });
+  // The same digit as a picture, and as a drawing whose ink is known.
+  const [sample] = row;
+  const { data, width, height } = drawn([sample]);
+  const ink = Uint8Array.from({ length: width * height }, (_, i) => 255 - data[4 * i]);
+  assert.equal(reader.readDigit(pictures.prepare({ data, width, height })).digit, sample.label);
+  assert.equal(reader.readDrawing({ ink, width, height }).digit, sample.label);
+  const blank = { data: new Uint8Array(4 * 50 * 50).fill(255), width: 50, height: 50 };
+  for (const step of ["prepare", "read"]) {
+    assert.throws(() => pictures[step](blank), /blank|nothing|ink/);
+    assert.throws(() => pictures[step]({ ...blank, width: 51 }), /RGBA of 51x50/);
+    assert.throws(() => pictures[step]({ ...blank, data: { length: 2 ** 32 - 1 } }), /too much/);
+  }
+  assert.deepEqual(pictures.read(drawn(row)), found);
 });
 
 test("the page's digits are those that the shipped weights misread, and the first of the others", () => {
@@ -159,8 +193,8 @@ test("the page's digits are those that the shipped weights misread, and the firs
   assert.ok(Buffer.from(pack(answers)).equals(committed), "run: node page/tests/make-digits.js");
 });
 
-test("the modules are small", () => {
-  // As a server sends them.
-  const sizes = ["reader.wasm", "mnist.safetensors"].map((name) => gzipSync(built(name)).length);
-  assert.ok(sizes[0] + sizes[1] < 350_000, `${sizes}`);
+test("what the page waits for is small", () => {
+  const files = ["reader.wasm", "mnist.safetensors"].map(built);
+  const [raw, sent] = [files, files.map((file) => gzipSync(file))].map((all) => all.reduce((sum, { length }) => sum + length, 0));
+  assert.ok(raw < 450_000 && sent < 350_000, `${raw}, ${sent} compressed`);
 });

@@ -133,6 +133,30 @@ test("shows what a map is good for", async () => {
   await close(page);
 });
 
+// Narrow, to stand beside others.
+const beside = (stroke, x) => stroke.map(([across, down]) => [x + 0.45 * across, 0.7 * down]);
+
+test("reads several digits in one drawing", async () => {
+  const page = await open();
+  for (const [stroke, x] of [[SEVEN, -0.6], [ONE, 0], [ZERO, 0.55]]) await draw(page, beside(stroke, x));
+  await reads(page, "710");
+  await says(page, "^A number: 710. Looking into its digit 3: 0, ");
+  assert.equal(await page.$$eval("#frames span", (all) => all.length), 3);
+  await page.click("#parts button >> nth=0");
+  await says(page, "Looking into its digit 1: 7, ");
+  assert.equal(await page.textContent("#classes .best span"), "7");
+  await page.screenshot({ path: `${pictures}number.png`, fullPage: true });
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() => axe.run());
+  assert.deepEqual(violations.map(({ id, nodes }) => [id, nodes[0].html]), []);
+  await page.click("#clear");
+  await draw(page, ONE);
+  await reads(page, 1);
+  assert.ok(await page.isHidden("#parts"));
+  assert.equal(await page.$$eval("#frames span", (all) => all.length), 0);
+  await close(page);
+});
+
 test("looks into a mistake", async () => {
   const page = await open();
   await page.click("#misread");

@@ -55,7 +55,7 @@ const SPECK: f32 = 0.02;
 const INSIDE_SHARE: f32 = 0.15;
 
 /// Strokes end where there is less than this share of the ink of their middle.
-const EDGE: f32 = 0.1;
+pub(super) const EDGE: f32 = 0.1;
 
 /// In a photograph, where there is less than this share: shadows and the lines of ruled paper are fainter.
 const PHOTOGRAPHED_EDGE: f32 = 0.3;

@@ -1,6 +1,7 @@
 use super::{
+    bounds::Bounds,
     luminance::Plane,
-    page::Ink,
+    page::{EDGE, Ink},
     picture::{MOST_PIXELS, Picture, Scale},
 };
 use crate::{Error, Result, data, kernels::PIXELS};
@@ -109,14 +110,48 @@ impl Prepared {
         let (page, scale) = picture.page()?;
         let Scale { width, height, .. } = scale;
         let ink = page.cut(&page.digit(), &[]).ok_or(Error::NoInk { width, height })?;
-        Prepared::from_ink(&ink, scale)
+        Prepared::cut_out(&ink, scale)
     }
 
     /// A digit that was cut out of a page.
-    pub(super) fn from_ink(ink: &Ink, scale: Scale) -> Result<Prepared> {
-        let digit = centred(&boxed(&ink.plane));
-        let bounds = scale.bounds(ink.bounds);
-        Ok(Prepared { input: enlarged(&digit)?, digit, bounds, dark_on_light: ink.dark })
+    pub(super) fn cut_out(ink: &Ink, scale: Scale) -> Result<Prepared> {
+        Prepared::of_plane(&ink.plane, scale.bounds(ink.bounds), ink.dark)
+    }
+
+    fn of_plane(ink: &Plane, bounds: [u32; 4], dark_on_light: bool) -> Result<Prepared> {
+        let digit = centred(&boxed(ink));
+        Ok(Prepared { input: enlarged(&digit)?, digit, bounds, dark_on_light })
+    }
+
+    /// Prepares a drawing of any size, in which every pixel says how much ink it has: from 0, none, to 255. Nothing is looked for
+    /// as in a picture: all ink is the digit's, but for pixels with less than a tenth of the most.
+    ///
+    /// ```
+    /// use lenet::{Prepared, image::{GrayImage, Luma}};
+    ///
+    /// let stroke = |x, y| Luma([if (90..110).contains(&x) && (40..160).contains(&y) { 255 } else { 0 }]);
+    /// let prepared = Prepared::from_ink(&GrayImage::from_fn(300, 200, stroke))?;
+    /// assert_eq!(prepared.bounds(), [90, 40, 20, 120]);
+    /// # Ok::<(), lenet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoInk`] where there is none.
+    pub fn from_ink(ink: &GrayImage) -> Result<Prepared> {
+        let value = |pixel: &Luma<u8>| match f32::from(pixel.0[0]) / 255.0 {
+            faint if faint < EDGE => 0.0,
+            value => value,
+        };
+        let inked = ink.enumerate_pixels().filter(|(_, _, pixel)| value(pixel) > 0.0);
+        let bounds = inked.map(|(x, y, _)| Bounds::of(x, y)).reduce(Bounds::union);
+        let (width, height) = ink.dimensions();
+        let bounds = bounds.ok_or(Error::NoInk { width, height })?;
+        let digit = Plane::from_fn(bounds.width(), bounds.height(), |x, y| {
+            Luma([value(ink.get_pixel(bounds.left + x, bounds.top + y))])
+        });
+        let bounds = [bounds.left, bounds.top, bounds.width(), bounds.height()];
+        Prepared::of_plane(&digit, bounds, false)
     }
 
     /// A digit that is one of MNIST's, or like them: white on black, 28x28, which stays as it is.

@@ -66,7 +66,7 @@ pub(super) fn read(
         for segment in segments {
             let (own, others) = line.around(&segment);
             if let Some(ink) = page.cut(&own, &others) {
-                prepared.push(Prepared::from_ink(&ink, scale)?);
+                prepared.push(Prepared::cut_out(&ink, scale)?);
                 kept.push(segment);
             }
         }

@@ -1,11 +1,15 @@
-//! No file of weights makes its reader take more memory than a small multiple of the file. In a process of its own, since
-//! it looks at what the whole process took at most.
+//! No file of weights makes its reader take more memory than a small multiple of the file, and no picture more than is said. Each
+//! test in a process of its own, since it looks at what the whole process took at most.
 #![cfg(target_os = "linux")]
 
 use std::{env, fs, io::Write, process::Command};
 
 use flate2::{Compression, write::DeflateEncoder};
-use lenet::weights::StateDict;
+use lenet::{
+    Classifier, Prepared,
+    image::{GrayImage, Luma},
+    weights::StateDict,
+};
 
 /// What a file may cost: per byte of it, and beside that.
 const PER_BYTE: usize = 64;
@@ -47,12 +51,50 @@ fn npy(count: usize) -> Vec<u8> {
 /// Has glibc give every larger block back when it is freed: what is kept for later would hide what the next file takes.
 const GIVE_BACK: &str = "MALLOC_MMAP_THRESHOLD_";
 
+/// Whether this is the process that a test has for itself; otherwise starts it.
+fn is_alone(test: &str) -> bool {
+    if env::var_os(GIVE_BACK).is_some() {
+        return true;
+    }
+    let mut again = Command::new(env::current_exe().unwrap());
+    again.env(GIVE_BACK, "65536").args(["--exact", test, "--nocapture"]);
+    assert!(again.status().unwrap().success());
+    false
+}
+
+/// What `Prepared::new` says that a picture costs at most beside itself.
+const PICTURE: usize = 256 << 20;
+
+#[test]
+fn no_picture_costs_more_than_is_said() {
+    if !is_alone("no_picture_costs_more_than_is_said") {
+        return;
+    }
+    for (width, height, cell) in
+        [(1 << 28, 1, 999), (1 << 13, 1 << 11, 40), (2048, 1024, 9), (2048, 1024, 3)]
+    {
+        // Blots all over: as much ink, and as many pieces of it, as there can be.
+        let blot = |at: u32| 3 * (at % cell) < 2 * cell;
+        let shade = |x, y| Luma([if blot(x) && blot(y) { 20 } else { 235 }]);
+        let image = GrayImage::from_fn(width, height, shade).into();
+        for what in ["prepared", "read"] {
+            forget();
+            let before = peak();
+            // Whatever is found there.
+            let _ = match what {
+                "read" => Classifier::pretrained().unwrap().read(&image).map(|all| all.len()),
+                _ => Prepared::new(&image).map(|_| 1),
+            };
+            let took = peak() - before;
+            println!("{width}x{height}, {what}: {} MiB", took >> 20);
+            assert!(took < PICTURE, "{width}x{height}, {what}: {} MiB", took >> 20);
+        }
+    }
+}
+
 #[test]
 fn hostile_files_cost_little() {
-    if env::var_os(GIVE_BACK).is_none() {
-        let mut again = Command::new(env::current_exe().unwrap());
-        again.env(GIVE_BACK, "65536").args(["--exact", "hostile_files_cost_little", "--nocapture"]);
-        assert!(again.status().unwrap().success());
+    if !is_alone("hostile_files_cost_little") {
         return;
     }
     let pickle = |parts: &[&[u8]]| [b"\x80\x02", &parts.concat()[..]].concat();

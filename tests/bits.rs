@@ -103,9 +103,8 @@ fn short_rows() {
     let rows: Vec<_> = rows().into_iter().filter(is_short).collect();
     assert_eq!(rows.len(), 5);
     // Other CPUs are emulated by scripts/check-aarch64: one recipe says as much as two, and 1,000 images as 10,000.
-    let is_enough = |row: &Row| {
-        cfg!(target_arch = "x86_64") || row.what != "paddle" && row.images < 10_000
-    };
+    let is_enough =
+        |row: &Row| cfg!(target_arch = "x86_64") || row.what != "paddle" && row.images < 10_000;
     for row in rows.into_iter().filter(is_enough) {
         assert_eq!(computed(&row), row.sha256, "{row:?}");
     }

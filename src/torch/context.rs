@@ -6,12 +6,12 @@
 use crate::Result;
 use std::sync::{Mutex, PoisonError};
 
-/// How cuDNN may compute, for the whole process. On a CPU it changes nothing.
+/// How cuDNN may compute, for the whole process, as in `torch.backends.cudnn`. On a CPU it changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cudnn {
-    /// Whether convolutions may round their inputs to TF32: `torch.backends.cudnn.allow_tf32`.
+    /// Whether convolutions may round their inputs to TF32: PyTorch's `allow_tf32`.
     pub allow_tf32: bool,
-    /// Whether it takes only kernels that sum in a fixed order: `torch.backends.cudnn.deterministic`.
+    /// Whether it takes only kernels that sum in a fixed order: PyTorch's `deterministic`.
     pub deterministic: bool,
 }
 

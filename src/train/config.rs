@@ -51,11 +51,11 @@ pub struct TrainConfig {
     /// What the engine `Fused` computes with. `None` takes the fastest that the CPU has. The weights do not depend on it.
     pub instructions: Option<InstructionSet>,
     /// On a GPU: whether cuDNN's convolutions may round their inputs to TF32, 10 bits of 23, as PyTorch lets it
-    /// (`torch.backends.cudnn.allow_tf32`). GPUs from Ampere on do, and their numbers are then about 1e-3 off a CPU's. Set in libtorch,
+    /// (`allow_tf32` of `torch.backends.cudnn`). GPUs from Ampere on do, and their numbers are then about 1e-3 off a CPU's. Set in libtorch,
     /// for the whole process, before each batch. `true` by default.
     #[serde(default = "yes")]
     pub allow_tf32: bool,
-    /// On a GPU: whether cuDNN takes only kernels that sum in a fixed order (`torch.backends.cudnn.deterministic`), so that the same
+    /// On a GPU: whether cuDNN takes only kernels that sum in a fixed order (`deterministic` of the same), so that the same
     /// GPU repeats a run bit for bit. Set as `allow_tf32` is. `false` by default, as in PyTorch.
     #[serde(default)]
     pub deterministic: bool,

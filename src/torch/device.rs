@@ -7,17 +7,26 @@ pub(crate) fn check_device(device: Device) -> Result<()> {
     let reason = match device {
         Device::Cpu => return Ok(()),
         Device::Mps | Device::Vulkan => "only cpu and cuda are supported".into(),
-        Device::Cuda(index) => match Cuda::device_count() {
-            0 => why_none(driver_cuda(), has_cudart()),
-            n if i64::try_from(index).is_ok_and(|index| index < n) => match compute(device) {
-                Ok(()) => return Ok(()),
-                Err(error) => unusable(error),
-            },
-            1 => "libtorch finds one CUDA device, cuda:0".into(),
-            n => format!("libtorch finds {n} CUDA devices, cuda:0 to cuda:{}", n - 1),
+        Device::Cuda(index) => match check_cuda(index, Cuda::device_count(), || compute(device)) {
+            Ok(()) => return Ok(()),
+            Err(reason) => reason,
         },
     };
     Err(Error::NoDevice { device: device_name(device), reason })
+}
+
+/// Whether that one of `count` CUDA devices is there, and computes; otherwise why not.
+fn check_cuda(
+    index: usize,
+    count: i64,
+    compute: impl FnOnce() -> std::result::Result<(), TchError>,
+) -> std::result::Result<(), String> {
+    match count {
+        ..=0 => Err(why_none(driver_cuda(), has_cudart())),
+        _ if i64::try_from(index).is_ok_and(|index| index < count) => compute().map_err(unusable),
+        1 => Err("libtorch finds one CUDA device, cuda:0".into()),
+        _ => Err(format!("libtorch finds {count} CUDA devices, cuda:0 to cuda:{}", count - 1)),
+    }
 }
 
 /// Whether there is an NVIDIA driver, of whatever version.
@@ -84,6 +93,21 @@ mod tests {
         let reason = unusable(compute(Device::Vulkan).unwrap_err());
         assert!(reason.contains("can't use it: ") && reason.contains("the CPU"), "{reason}");
         assert!(!reason.contains('\n'), "{reason}");
+    }
+
+    #[test]
+    fn a_gpu_that_is_listed_has_to_compute() {
+        let busy = || Err(TchError::Torch("CUDA-capable device(s) is/are busy\nframe".into()));
+        let reason = check_cuda(1, 2, busy).unwrap_err();
+        assert!(reason.contains("libtorch lists it and can't use it: CUDA-capable"), "{reason}");
+        check_cuda(1, 2, || Ok(())).unwrap();
+        let not_there = || -> std::result::Result<(), TchError> { panic!("there is none") };
+        for (count, expected) in [(1, "one CUDA device, cuda:0"), (2, "cuda:0 to cuda:1")] {
+            let reason = check_cuda(2, count, not_there).unwrap_err();
+            assert!(reason.contains(expected), "{reason}");
+        }
+        assert!(check_cuda(usize::MAX, 2, not_there).is_err());
+        assert!(check_cuda(0, 0, not_there).unwrap_err().contains("train on the CPU"));
     }
 
     #[test]

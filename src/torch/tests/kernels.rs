@@ -1,10 +1,10 @@
 //! LeNet's kernels against libtorch in f64.
 
 use crate::{
-    Dataset, Init,
+    Dataset, Error, Init,
     kernels::{Batch, Images, InstructionSet, Network, Outcome, PARAMETERS, PIXELS},
     network::LAYERS,
-    torch::{BatchOutput, Cudnn, LeNet, Libtorch, Parameters},
+    torch::{BatchOutput, Cudnn, DeviceBatch, LeNet, Libtorch, Parameters},
     train::Samples,
 };
 use proptest::prelude::*;
@@ -258,5 +258,22 @@ fn switches_of_cudnn_are_set_and_read_back() {
             Cudnn::current() == cudnn
         });
         assert!(is_set, "{cudnn:?}");
+    }
+}
+
+/// What libtorch refuses, as a GPU without memory would be, is an error of one line, not a panic.
+#[test]
+fn an_operator_that_fails_is_an_error() {
+    let case = case(9, 1);
+    let parameters = Parameters::new(case.parameters.to_vec(), Device::Cpu).unwrap();
+    let cudnn = Cudnn { allow_tf32: true, deterministic: false };
+    let libtorch = Libtorch::new(Device::Cpu, cudnn).unwrap();
+    for (shape, labels) in [([2, 1, 4, 4], 2), ([2, 1, 36, 36], 2), ([2, 1, 32, 32], 3)] {
+        let images = Tensor::zeros(shape, (Kind::Float, Device::Cpu));
+        let labels = Tensor::zeros([labels], (Kind::Int64, Device::Cpu));
+        let batch = DeviceBatch { images, labels };
+        let error = libtorch.batch(&parameters, Samples::OnDevice(&batch)).unwrap_err();
+        let message = error.to_string();
+        assert!(matches!(error, Error::Torch { .. }) && !message.contains('\n'), "{message}");
     }
 }

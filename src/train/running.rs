@@ -17,6 +17,7 @@ use std::{cell::RefCell, collections::BTreeMap};
 
 /// Images and labels to train on.
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(feature = "torch"), allow(dead_code))] // `next`, and what the tensors' train_batch takes
 pub(crate) enum Samples<'a> {
     /// Those of a set at `indices`; those at `next` are likely to follow.
     Of { data: &'a Dataset, indices: &'a [usize], next: &'a [usize] },

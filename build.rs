@@ -1,5 +1,6 @@
-//! Tells the linker where libtorch is, so that this package's examples, tests and benches start by themselves, and hands
-//! the folder on to dependents (`DEP_LENET_LIBTORCH_LIB`), whose binaries these arguments do not reach.
+//! Tells the linker where libtorch is, so that this package's examples, tests and benches start by themselves, and hands on
+//! to dependents, whose binaries these arguments do not reach, the folder (`DEP_LENET_LIBTORCH_LIB`) and whether it has CUDA
+//! (`DEP_LENET_LIBTORCH_CUDA`, `true` or `false`).
 
 use std::{env, fs, path::Path};
 
@@ -9,8 +10,11 @@ fn main() {
     let Ok(lib) = env::var("DEP_TCH_LIBTORCH_LIB") else { return };
     println!("cargo::metadata=LIBTORCH_LIB={lib}");
 
+    let cuda = has_cuda(Path::new(&lib));
+    println!("cargo::metadata=LIBTORCH_CUDA={cuda}");
+
     println!("cargo::rustc-link-arg=-Wl,-rpath,{lib}");
-    if has_cuda(Path::new(&lib)) {
+    if cuda {
         // Nothing refers to libtorch_cuda by name, so the linker would drop it, and CUDA would not be found.
         println!("cargo::rustc-link-arg=-Wl,--no-as-needed");
         println!("cargo::rustc-link-arg=-ltorch");

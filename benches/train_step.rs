@@ -1,10 +1,11 @@
 //! One optimizer step, forward, backward and Adam, on a batch in memory: `train_step/fused/b32` and so on; `tch` is the same step
 //! as tch's users write it, with an Adam over 14 tensors. The threads are libtorch's: OMP_NUM_THREADS. And a thousand steps of
-//! the 1998 network, one image each: `train_step/lenet_1998`.
+//! the 1998 network, one image each: `train_step/lenet_1998`. With LENET_DEVICE=cuda, or cuda:1, this crate's steps run there:
+//! `train_step/cuda/b32` and so on.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use lenet::{
-    Engine, LeNet, Mnist, TrainConfig, Trainer,
+    LeNet, Mnist, Trainer,
     data::Fit,
     lenet_1998::{LeNet1998TrainConfig, LeNet1998Trainer},
     tch::{
@@ -13,18 +14,21 @@ use lenet::{
     },
 };
 
+mod place;
+
 const BATCH_SIZES: [usize; 4] = [1, 32, 256, 1024];
 
 fn train_step(c: &mut Criterion) {
     let mnist =
         Mnist::open(concat!(env!("CARGO_MANIFEST_DIR"), "/data/mnist")).expect("data/mnist");
-    for (name, engine) in [("fused", Engine::Fused), ("libtorch", Engine::Libtorch)] {
+    for (name, config) in place::configs() {
         let mut group = c.benchmark_group(format!("train_step/{name}"));
         for batch_size in BATCH_SIZES {
             let batch = mnist.train.first(batch_size);
             let (images, labels) = (batch.images(), batch.labels());
-            let config = TrainConfig { device: Device::Cpu, engine, ..TrainConfig::pytorch() };
-            let mut trainer = Trainer::new(config).expect("a good config");
+            let (images, labels) =
+                (images.to_device(config.device), labels.to_device(config.device));
+            let mut trainer = Trainer::new(config.clone()).expect("a good config");
             group.throughput(Throughput::Elements(batch_size as u64)); // images
             group.bench_function(BenchmarkId::from_parameter(format!("b{batch_size}")), |b| {
                 b.iter(|| trainer.train_batch(&images, &labels).expect("a step"))

@@ -282,8 +282,7 @@ fn train_mnist_refuses_what_makes_no_sense() {
     fs::write(&file, "x").unwrap();
     let (file, missing) =
         (file.to_str().unwrap(), somewhere.path().join("missing/model.safetensors"));
-    let no_device =
-        if cfg!(feature = "torch") { "libtorch finds" } else { "built without libtorch" };
+    let no_device = if cfg!(feature = "torch") { "no device" } else { "built without libtorch" };
     let refused = [
         (&["--device", "gpu"][..], &["auto, cpu, cuda or cuda:N"][..]),
         (&["--device", "cuda:x"], &["auto, cpu, cuda or cuda:N"]),

@@ -2,6 +2,8 @@
 
 #![cfg(all(unix, feature = "download", feature = "report"))] // as train_mnist is
 
+#[path = "../examples/train_mnist/figures.rs"]
+mod figures;
 #[allow(dead_code)] // what other tests run
 mod program;
 
@@ -110,4 +112,14 @@ fn ctrl_c_ends_the_bar_and_the_run() {
             assert!(screen.contains("stopped in "), "{screen}");
         }
     }
+}
+
+/// A GPU is not asked for figures after each step: the bar has a title, a pace and the time that is left all the same.
+#[test]
+fn the_bar_moves_without_figures() {
+    let data = lenet::Dataset::from_pixels(vec![0; 2 * 1024], vec![3, 3]).unwrap();
+    let config = lenet::TrainConfig::pytorch_on(lenet::train::Device::Cpu);
+    let stats = lenet::Trainer::new(config).unwrap().train_epoch(&data).unwrap();
+    let figures = [figures::figures(None), figures::figures(Some(stats))];
+    assert_eq!(figures.map(|it| it.len()), [0, 2]);
 }

@@ -2,7 +2,7 @@
 
 use lenet::{
     Classifier, Dataset, Engine, Error, Evaluation, Init, Mnist, TrainConfig, Trainer,
-    train::Device,
+    train::{Device, auto_device, device_named},
 };
 use std::ops::ControlFlow::Continue;
 
@@ -36,13 +36,43 @@ fn the_recipes_are_the_post_s() {
     let pytorch = TrainConfig::pytorch();
     assert_eq!((pytorch.epochs, pytorch.batch_size, pytorch.learning_rate), (10, 32, 1e-3));
     assert_eq!((pytorch.init, pytorch.engine), (Init::PyTorch, Engine::Auto));
-    #[cfg(feature = "torch")]
-    assert_eq!(pytorch.device, Device::cuda_if_available());
-    #[cfg(not(feature = "torch"))]
-    assert_eq!(pytorch.device, Device::Cpu);
+    let (device, why_not_cuda) = auto_device();
+    assert_eq!(pytorch.device, device);
+    assert!(device == Device::Cpu || why_not_cuda.is_none());
+    assert!((pytorch.allow_tf32, pytorch.deterministic) == (true, false)); // as in PyTorch
     let paddle = TrainConfig::paddle();
     assert_eq!((paddle.epochs, paddle.batch_size, paddle.learning_rate), (10, 64, 1e-3));
     assert_eq!(paddle.init, Init::Paddle);
+}
+
+#[test]
+fn a_config_says_where_it_trains() {
+    let place = |device, engine| TrainConfig { engine, ..TrainConfig::paddle_on(device) }.place();
+    assert_eq!(place(Device::Cpu, Engine::Auto), "cpu, engine fused");
+    assert_eq!(place(Device::Cpu, Engine::Libtorch), "cpu, engine libtorch");
+    assert_eq!(place(device_named("cuda:1").unwrap(), Engine::Auto), "cuda:1, engine libtorch");
+    assert_eq!(device_named("cuda").unwrap(), Device::Cuda(0));
+    let error = device_named("gpu").unwrap_err().to_string();
+    assert!(error.contains("cpu, cuda or cuda:N") && error.contains("gpu"), "{error}");
+}
+
+/// The library and the examples take the same devices: names of others are known, and refused.
+#[test]
+fn other_devices_are_refused() {
+    for name in ["mps", "vulkan"] {
+        let error = Trainer::new(TrainConfig::pytorch_on(device_named(name).unwrap())).unwrap_err();
+        assert!(matches!(&error, Error::NoDevice { device, .. } if device == name), "{error}");
+    }
+}
+
+/// A config, or a checkpoint, from before there was a choice.
+#[test]
+fn a_config_without_tf32_has_pytorch_s() {
+    let mut config = serde_json::to_value(config()).unwrap();
+    let fields = config.as_object_mut().unwrap();
+    assert_eq!(fields.remove("allow_tf32"), Some(true.into()));
+    assert_eq!(fields.remove("deterministic"), Some(false.into()));
+    assert_eq!(serde_json::from_value::<TrainConfig>(config).unwrap(), self::config());
 }
 
 #[test]

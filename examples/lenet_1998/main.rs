@@ -111,7 +111,7 @@ fn train(
         let trained = trainer.train_pass_with(&mnist.train, |_, at| {
             let (loss, error) = (at.loss(), at.error() * 100.0);
             progress.show(at.samples, || {
-                [format!("criterion {loss:.3}"), format!("error {error:.2} %")]
+                vec![format!("criterion {loss:.3}"), format!("error {error:.2} %")]
             });
             Ok(signals.caught().map_or(Continue(()), Break))
         })?;

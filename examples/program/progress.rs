@@ -21,12 +21,12 @@ impl Progress {
     }
 
     /// After so many images, with `figures` in front of the pace.
-    pub fn show<const N: usize>(&self, samples: usize, figures: impl FnOnce() -> [String; N]) {
+    pub fn show(&self, samples: usize, figures: impl FnOnce() -> Vec<String>) {
         if self.bar.is_hidden() {
             return;
         }
         let rate = (samples - self.before) as f64 / self.start.elapsed().as_secs_f64();
-        let mut figures = figures().to_vec();
+        let mut figures = figures();
         figures.push(format!("{rate:.0} images/s"));
         figures.push(format!("{} s left", self.bar.seconds_left()));
         self.bar.show(samples, &self.title, &figures);

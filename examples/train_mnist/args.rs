@@ -8,8 +8,8 @@ use crate::program::{
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use lenet::{
-    Adam, AdamW, Checkpoints, Engine, OneCycleLr, Optimizer, Schedule, Sgd, TrainConfig,
-    train::{Device, InstructionSet},
+    Adam, AdamW, Checkpoints, Engine, Error, OneCycleLr, Optimizer, Schedule, Sgd, TrainConfig,
+    train::{Device, InstructionSet, auto_device, device_named},
 };
 use std::{
     num::NonZeroUsize,
@@ -51,9 +51,9 @@ pub struct Args {
     /// of --checkpoint and --report
     #[arg(long, value_name = "N", value_parser = from_one, allow_negative_numbers = true)]
     seeds: Option<NonZeroUsize>,
-    /// Where to train: auto (CUDA where there is a GPU), cpu, cuda or cuda:N
-    #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = device)]
-    device: Device,
+    /// Where to train: auto (CUDA where there is a GPU that can be used), cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = place)]
+    device: Place,
     /// What computes loss and gradients: auto (fused on a CPU), fused or libtorch
     #[arg(long, value_name = "ENGINE", default_value = "auto", value_parser = engine)]
     engine: Engine,
@@ -63,6 +63,12 @@ pub struct Args {
     /// What the CPU computes with: auto (the fastest that it has), avx512, avx2 or portable. All give the same bits
     #[arg(long, value_name = "SET", default_value = "auto", value_parser = instructions)]
     instructions: Instructions,
+    /// On a GPU: no TF32, so that the numbers are a CPU's but for rounding
+    #[arg(long)]
+    no_tf32: bool,
+    /// On a GPU: only kernels that sum in a fixed order, so that the same GPU repeats the run bit for bit
+    #[arg(long)]
+    deterministic: bool,
     /// Train as one of the processes that mpirun or srun started (feature mpi): each has a part of every batch
     #[arg(long, conflicts_with_all = ["show", "seeds"])]
     pub ranks: bool,
@@ -120,21 +126,27 @@ enum RateSchedule {
 }
 
 impl Args {
-    fn recipe(&self) -> TrainConfig {
+    fn recipe(&self, device: Device) -> TrainConfig {
         match self.recipe {
-            Recipe::Pytorch => TrainConfig::pytorch(),
-            Recipe::Paddle => TrainConfig::paddle(),
+            Recipe::Pytorch => TrainConfig::pytorch_on(device),
+            Recipe::Paddle => TrainConfig::paddle_on(device),
         }
+    }
+
+    /// Where to train, and why that is the CPU where the machine has a GPU and none was chosen.
+    pub fn device(&self) -> (Device, Option<Error>) {
+        self.device.0.map_or_else(auto_device, |device| (device, None))
     }
 
     /// Images a step.
     pub fn batch_size(&self) -> usize {
-        self.batch_size.unwrap_or(self.recipe().batch_size)
+        self.batch_size.unwrap_or(self.recipe(Device::Cpu).batch_size)
     }
 
-    /// The recipe with this seed, and with the parts of it that were asked for otherwise, for a training set of so many images.
-    pub fn config(&self, seed: u64, images: usize) -> TrainConfig {
-        let recipe = self.recipe();
+    /// The recipe with this seed on a device, and with the parts of it that were asked for otherwise, for a training set of so
+    /// many images.
+    pub fn config(&self, seed: u64, device: Device, images: usize) -> TrainConfig {
+        let recipe = self.recipe(device);
         let epochs = self.epochs.unwrap_or(recipe.epochs);
         let epochs = if self.dry_run { epochs.min(1) } else { epochs };
         let learning_rate = self.lr.unwrap_or(recipe.learning_rate);
@@ -157,10 +169,11 @@ impl Args {
                 }
             },
             seed,
-            device: self.device,
             engine: self.engine,
             threads: self.threads.map(usize::from),
             instructions: self.instructions.0,
+            allow_tf32: !self.no_tf32,
+            deterministic: self.deterministic,
             ..recipe
         }
     }
@@ -206,16 +219,16 @@ impl Args {
     }
 }
 
-fn device(name: &str) -> Result<Device, String> {
+/// None is what [`auto_device`] chooses.
+#[derive(Clone, Copy)]
+struct Place(Option<Device>);
+
+fn place(name: &str) -> Result<Place, String> {
     match name {
-        "auto" => Ok(TrainConfig::pytorch().device),
-        "cpu" => Ok(Device::Cpu),
-        "cuda" => Ok(Device::Cuda(0)),
-        _ => name
-            .strip_prefix("cuda:")
-            .and_then(|index| index.parse().ok())
-            .map(Device::Cuda)
-            .ok_or_else(|| "choose auto, cpu, cuda or cuda:N".into()),
+        "auto" => Ok(Place(None)),
+        _ => device_named(name)
+            .map(|device| Place(Some(device)))
+            .map_err(|_| "choose auto, cpu, cuda or cuda:N".into()),
     }
 }
 

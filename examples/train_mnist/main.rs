@@ -1,6 +1,7 @@
 //! The post's program: trains LeNet on MNIST and prints, epoch by epoch, what the post prints.
 
 mod args;
+mod figures;
 #[path = "../program/mod.rs"]
 mod program;
 mod ranks;
@@ -8,9 +9,10 @@ mod ranks;
 use anyhow::{Context, Error, Result, bail};
 use args::Args;
 use clap::Parser;
+use figures::figures;
 use lenet::{
     Checkpoints, Dataset, EpochRecord, EpochStats, Evaluation, Mnist, Report, Trainer, data::Fit,
-    weights::StateDict,
+    train::Device, weights::StateDict,
 };
 use program::{
     data,
@@ -56,6 +58,10 @@ fn run(mut args: Args, ranks: Ranks) -> Result<ExitCode> {
         return show(&mnist, index);
     }
     let sets = Sets::of(mnist, &args)?;
+    let (device, why_not_cuda) = args.device();
+    if let Some(reason) = why_not_cuda {
+        terminal.note(format_args!("not on a GPU: {reason}"));
+    }
     let signals = Signals::catch()?;
     let mut accuracies = vec![];
     for seed in seeds.clone() {
@@ -63,8 +69,10 @@ fn run(mut args: Args, ranks: Ranks) -> Result<ExitCode> {
         if !is_first {
             checkpoints = args.checkpoints(seed)?;
         }
-        let (trainer, is_resumed) = trainer(&args, seed, &sets, checkpoints.as_ref(), ranks)?;
+        let (trainer, is_resumed) =
+            trainer(&args, seed, device, &sets, checkpoints.as_ref(), ranks)?;
         if is_first {
+            terminal.note(format_args!("training on {}", trainer.config().place()));
             terminal.print(format_args!("{}", lenet::summary([1, 32, 32])))?;
         }
         if several {
@@ -88,11 +96,12 @@ fn run(mut args: Args, ranks: Ranks) -> Result<ExitCode> {
 fn trainer(
     args: &Args,
     seed: u64,
+    device: Device,
     sets: &Sets,
     checkpoints: Option<&Checkpoints>,
     ranks: Ranks,
 ) -> Result<(Trainer, bool)> {
-    let config = args.config(seed, sets.train.len());
+    let config = args.config(seed, device, sets.train.len());
     let earlier = resumed(config.clone(), args.resume, checkpoints)?;
     let is_resumed = earlier.is_some();
     let trainer = match (earlier, &args.weights) {
@@ -278,11 +287,7 @@ impl<'a> Run<'a> {
     fn train(&mut self, progress: &Progress) -> Result<ControlFlow<usize, EpochStats>> {
         let Run { args, trainer, sets, checkpoints, signals, .. } = self;
         let trained = trainer.train_epoch_with(&sets.train, |trainer, at| {
-            if let Some(stats) = at.stats {
-                progress.show(at.samples, || {
-                    [format!("loss {:.4}", stats.loss), format!("acc {:.4}", stats.accuracy)]
-                });
-            }
+            progress.show(at.samples, || figures(at.stats));
             if let Some(signal) = caught_at_a_step(trainer, signals)? {
                 return Ok(Break(signal));
             }

@@ -1,5 +1,6 @@
 use super::{
-    libtorch::{BatchOutput, Libtorch},
+    context::Cudnn,
+    libtorch::{BatchOutput, Gradients, Libtorch},
     operations::{Operations, clip_grad_norm},
     parameters::Parameters,
 };
@@ -7,10 +8,10 @@ use crate::{
     Error, Result,
     data::Dataset,
     network::PARAMETERS,
-    train::{Buffers, Optimizer, Rates, Samples, device_name},
+    train::{Buffers, Optimizer, Rates, Samples},
 };
 use std::collections::BTreeMap;
-use tch::{Cuda, Device, Kind, Tensor};
+use tch::Device;
 
 /// Training on a device other than the CPU: parameters, gradients and the optimizer's buffers stay there.
 #[derive(Debug)]
@@ -19,18 +20,18 @@ pub(crate) struct DeviceEngine {
     device: Device,
     optimizer: Operations,
     /// Those of the last batch.
-    gradients: Option<Tensor>,
+    gradients: Option<Gradients>,
 }
 
 impl DeviceEngine {
-    pub fn new(device: Device, optimizer: Optimizer) -> Result<DeviceEngine> {
-        let (libtorch, optimizer) = (Libtorch::new(device)?, Operations::new(optimizer));
+    pub fn new(device: Device, cudnn: Cudnn, optimizer: Optimizer) -> Result<DeviceEngine> {
+        let (libtorch, optimizer) = (Libtorch::new(device, cudnn)?, Operations::new(optimizer));
         Ok(DeviceEngine { libtorch, device, optimizer, gradients: None })
     }
 
     pub fn gradients(&mut self, parameters: &Parameters, samples: Samples) -> Result<BatchOutput> {
-        let output = self.libtorch.batch(parameters, samples)?;
-        self.gradients = Some(output.gradients.shallow_clone());
+        let (output, gradients) = self.libtorch.batch(parameters, samples)?;
+        self.gradients = Some(gradients);
         Ok(output)
     }
 
@@ -40,15 +41,14 @@ impl DeviceEngine {
         rates: Rates,
         max_norm: Option<f64>,
     ) -> Result<()> {
-        let Some(mut gradients) = self.gradients.take() else {
+        let Some(Gradients(mut gradients)) = self.gradients.take() else {
             return Err(Error::invalid("gradients", "those of a batch", "none"));
         };
         if let Some(max_norm) = max_norm {
             let sizes: Vec<_> = parameters.variables.iter().map(|it| it.numel() as i64).collect();
-            let _ = clip_grad_norm(&mut gradients, &sizes, max_norm);
+            let _ = clip_grad_norm(&mut gradients, &sizes, max_norm)?;
         }
-        self.optimizer.step(&mut parameters.flat, &gradients, rates);
-        Ok(())
+        self.optimizer.step(&mut parameters.flat, &gradients, rates)
     }
 
     pub fn logits(&self, parameters: &Parameters, data: &Dataset) -> Result<Vec<[f32; 10]>> {
@@ -68,40 +68,18 @@ impl DeviceEngine {
     }
 }
 
-/// An [`Error::NoDevice`] where libtorch has no such device.
-pub(crate) fn check_device(device: Device) -> Result<()> {
-    match device {
-        Device::Cpu => return Ok(()),
-        Device::Cuda(index) if i64::try_from(index).is_ok_and(|i| i < Cuda::device_count()) => {
-            return Ok(());
-        }
-        Device::Cuda(_) => (),
-        // Of the others tch can't tell whether they are there.
-        Device::Mps | Device::Vulkan => {
-            if Tensor::f_zeros(1, (Kind::Float, device)).is_ok() {
-                return Ok(());
-            }
-        }
-    }
-    let reason = match Cuda::device_count() {
-        0 => "libtorch finds no CUDA device. Look whether nvidia-smi lists a GPU, and whether libtorch has its CUDA libraries \
-              (build-notes.md, `CUDA`); or train on the CPU"
-            .into(),
-        n => format!("libtorch finds {n} CUDA devices, cuda:0 to cuda:{}", n - 1),
-    };
-    Err(Error::NoDevice { device: device_name(device), reason })
-}
-
 #[cfg(test)]
 mod tests {
     use super::DeviceEngine;
     use crate::{
         Dataset, Init, Mnist, Optimizer,
         kernels::Outcome,
-        torch::Parameters,
+        torch::{Cudnn, Parameters},
         train::{Rates, Samples},
     };
     use tch::Device;
+
+    const CUDNN: Cudnn = Cudnn { allow_tf32: true, deterministic: false };
 
     fn data() -> Dataset {
         Mnist::open(concat!(env!("CARGO_MANIFEST_DIR"), "/data/mnist")).unwrap().train.first(64)
@@ -112,10 +90,10 @@ mod tests {
     fn it_learns_and_resumes_with_the_same_bits() {
         let data = data();
         let mut parameters = Parameters::new(Init::PyTorch.parameters(1), Device::Cpu).unwrap();
-        let mut engine = DeviceEngine::new(Device::Cpu, Optimizer::default()).unwrap();
+        let mut engine = DeviceEngine::new(Device::Cpu, CUDNN, Optimizer::default()).unwrap();
         let rates = Rates { learning_rate: 1e-3, momentum: None };
         let indices: Vec<_> = (0..data.len()).collect();
-        let samples = Samples::Of { data: &data, indices: &indices };
+        let samples = Samples::Of { data: &data, indices: &indices, next: &[] };
         let step = |parameters: &mut Parameters, engine: &mut DeviceEngine| -> Outcome {
             let output = engine.gradients(parameters, samples).unwrap();
             engine.step(parameters, rates, Some(1.0)).unwrap();
@@ -126,7 +104,7 @@ mod tests {
             step(&mut parameters, &mut engine);
         }
         let mut other = Parameters::new(parameters.to_vec().unwrap(), Device::Cpu).unwrap();
-        let mut resumed = DeviceEngine::new(Device::Cpu, Optimizer::default()).unwrap();
+        let mut resumed = DeviceEngine::new(Device::Cpu, CUDNN, Optimizer::default()).unwrap();
         let buffers = engine.buffers().unwrap();
         let buffers = buffers.into_iter().map(|(name, buffer)| (name.into(), buffer)).collect();
         resumed.restore(engine.steps(), buffers).unwrap();

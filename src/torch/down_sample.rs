@@ -1,6 +1,6 @@
-use super::init;
+use super::{init, lenet::panicking};
 use crate::network::{Draw, Init, Layer};
-use tch::{Tensor, nn};
+use tch::{TchError, Tensor, nn};
 
 /// The window of a [`DownSample`]'s average pooling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +66,15 @@ impl DownSample {
         let [weight, bias] = init::variables(vs, &layer, init);
         DownSample { weight, bias, config: DownSampleConfig::default() }
     }
+
+    /// [`forward`](nn::Module::forward), with libtorch's error instead of a panic.
+    pub(super) fn try_forward(&self, xs: &Tensor) -> Result<Tensor, TchError> {
+        let DownSampleConfig { kernel_size, stride } = self.config;
+        // Not avg_pool2d_default, which sums: it passes a divisor of 1.
+        let means = xs.f_avg_pool2d([kernel_size; 2], [stride; 2], [0; 2], false, true, None)?;
+        // Not addcmul: one kernel fewer forward, two more backward.
+        means.f_mul(&self.weight.f_view([-1, 1, 1])?)?.f_add(&self.bias.f_view([-1, 1, 1])?)
+    }
 }
 
 impl nn::Module for DownSample {
@@ -74,10 +83,6 @@ impl nn::Module for DownSample {
     /// Where the input is not `[n, channels, h, w]` with a height and width of `kernel_size` or more, or
     /// where `kernel_size` or `stride` is not above 0.
     fn forward(&self, xs: &Tensor) -> Tensor {
-        let DownSampleConfig { kernel_size, stride } = self.config;
-        // Not avg_pool2d_default, which sums: it passes a divisor of 1.
-        xs.avg_pool2d([kernel_size; 2], [stride; 2], [0; 2], false, true, None)
-            * self.weight.view([-1, 1, 1])
-            + self.bias.view([-1, 1, 1])
+        panicking(self.try_forward(xs))
     }
 }

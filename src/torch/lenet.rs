@@ -1,6 +1,6 @@
 use super::{down_sample::DownSample, init};
 use crate::network::{Init, LAYERS, Layer};
-use tch::{Tensor, nn};
+use tch::{TchError, Tensor, nn};
 
 /// LeNet-5 as the post has it: three convolutions, two [`DownSample`]s, two linear layers, tanh after each but the last.
 ///
@@ -29,8 +29,13 @@ use tch::{Tensor, nn};
 /// ```
 #[derive(Debug)]
 pub struct LeNet {
-    con_sam: nn::Sequential,
-    fc: nn::Sequential,
+    c1: Affine,
+    s2: DownSample,
+    c3: Affine,
+    s4: DownSample,
+    c5: Affine,
+    f6: Affine,
+    output: Affine,
 }
 
 /// What one layer of [`LeNet`] gives, after its tanh.
@@ -63,23 +68,16 @@ impl LeNet {
     }
 
     fn build(vs: &nn::Path, init: Option<Init>) -> LeNet {
+        let affine = |layer| Affine::new(vs, layer, init);
+        let down_sample = |layer| DownSample::of(vs, layer, init);
         LeNet {
-            con_sam: nn::seq()
-                .add(convolution(vs, Layer::C1, init)) // 6@28x28
-                .add_fn(Tensor::tanh)
-                .add(DownSample::of(vs, Layer::S2, init)) // 6@14x14
-                .add_fn(Tensor::tanh)
-                .add(convolution(vs, Layer::C3, init)) // 16@10x10
-                .add_fn(Tensor::tanh)
-                .add(DownSample::of(vs, Layer::S4, init)) // 16@5x5
-                .add_fn(Tensor::tanh)
-                .add(convolution(vs, Layer::C5, init)) // 120@1x1
-                .add_fn(Tensor::tanh)
-                .add_fn(|maps| maps.flatten(1, -1)),
-            fc: nn::seq()
-                .add(linear(vs, Layer::F6, init)) // 84
-                .add_fn(Tensor::tanh)
-                .add(linear(vs, Layer::OUTPUT, init)), // 10
+            c1: affine(Layer::C1),
+            s2: down_sample(Layer::S2),
+            c3: affine(Layer::C3),
+            s4: down_sample(Layer::S4),
+            c5: affine(Layer::C5),
+            f6: affine(Layer::F6),
+            output: affine(Layer::OUTPUT),
         }
     }
 
@@ -89,17 +87,28 @@ impl LeNet {
     ///
     /// Where `images` is not `f32` `[n, 1, 32, 32]` on the device of the parameters.
     pub fn stages(&self, images: &Tensor) -> Vec<Stage> {
-        let mut outputs = self.con_sam.forward_all(images, None);
-        let features = outputs.len() - 1;
-        outputs.extend(self.fc.forward_all(&outputs[features], None));
-        // Each of these is the tanh (C5: the flatten) that ends a layer.
-        let places = [1, 3, 5, 7, 10, 12, 13];
-        let stages = LAYERS.iter().zip(places);
-        let stage = |(layer, place): (&Layer, usize)| Stage {
-            name: layer.name,
-            output: outputs[place].shallow_clone(),
-        };
-        stages.map(stage).collect()
+        let outputs = panicking(self.outputs(images));
+        let stages = LAYERS.iter().zip(outputs);
+        stages.map(|(layer, output)| Stage { name: layer.name, output }).collect()
+    }
+
+    /// The output of each layer, after its tanh.
+    fn outputs(&self, images: &Tensor) -> Result<[Tensor; 7], TchError> {
+        let c1 = self.c1.convolve(images)?.f_tanh()?; // 6@28x28
+        let s2 = self.s2.try_forward(&c1)?.f_tanh()?; // 6@14x14
+        let c3 = self.c3.convolve(&s2)?.f_tanh()?; // 16@10x10
+        let s4 = self.s4.try_forward(&c3)?.f_tanh()?; // 16@5x5
+        // As large as its kernels: one product of matrices.
+        let c5 = self.c5.connect(&s4.f_flatten(1, -1)?)?.f_tanh()?; // 120@1x1
+        let f6 = self.f6.connect(&c5)?.f_tanh()?; // 84
+        let output = self.output.connect(&f6)?; // 10
+        Ok([c1, s2, c3, s4, c5, f6, output])
+    }
+
+    /// [`forward`](nn::Module::forward), with libtorch's error instead of a panic.
+    pub(super) fn try_forward(&self, images: &Tensor) -> Result<Tensor, TchError> {
+        let [.., logits] = self.outputs(images)?;
+        Ok(logits)
     }
 }
 
@@ -110,18 +119,35 @@ impl nn::Module for LeNet {
     ///
     /// Where `images` is not `f32` `[n, 1, 32, 32]` on the device of the parameters.
     fn forward(&self, images: &Tensor) -> Tensor {
-        images.apply(&self.con_sam).apply(&self.fc)
+        panicking(self.try_forward(images))
     }
 }
 
-/// A convolution, stride 1, no padding.
-fn convolution(vs: &nn::Path, layer: Layer, init: Option<Init>) -> nn::Func<'static> {
-    let [weight, bias] = init::variables(vs, &layer, init);
-    nn::func(move |xs| xs.conv2d(&weight, Some(&bias), 1, 0, 1, 1))
+/// The variables of a convolution or of a linear layer.
+#[derive(Debug)]
+struct Affine {
+    weight: Tensor,
+    bias: Tensor,
 }
 
-/// A linear layer.
-fn linear(vs: &nn::Path, layer: Layer, init: Option<Init>) -> nn::Linear {
-    let [ws, bs] = init::variables(vs, &layer, init);
-    nn::Linear { ws, bs: Some(bs) }
+impl Affine {
+    fn new(vs: &nn::Path, layer: Layer, init: Option<Init>) -> Affine {
+        let [weight, bias] = init::variables(vs, &layer, init);
+        Affine { weight, bias }
+    }
+
+    /// A convolution, stride 1, no padding.
+    fn convolve(&self, maps: &Tensor) -> Result<Tensor, TchError> {
+        maps.f_conv2d(&self.weight, Some(&self.bias), 1, 0, 1, 1)
+    }
+
+    /// A linear layer: every input to every output.
+    fn connect(&self, inputs: &Tensor) -> Result<Tensor, TchError> {
+        inputs.f_linear(&self.weight.f_flatten(1, -1)?, Some(&self.bias))
+    }
+}
+
+/// What tch's operators do with an error, as [`nn::Module`] has no place for one.
+pub(super) fn panicking<T>(result: Result<T, TchError>) -> T {
+    result.unwrap_or_else(|error| panic!("{error}"))
 }

@@ -1,12 +1,13 @@
-use super::{dataset::DeviceSets, parameters::Parameters};
-use crate::{Result, data::Dataset, kernels::Outcome, train::Samples};
+use super::{context::Cudnn, dataset::DeviceSets, parameters::Parameters, parameters::to_vec};
+use crate::{Error, Result, data::Dataset, kernels::Outcome, train::Samples};
 use std::cell::RefCell;
-use tch::{Device, Kind, Reduction, Tensor, nn::Module, no_grad_guard};
+use tch::{Device, Kind, Reduction, Tensor, no_grad_guard};
 
 /// Forward and backward by libtorch's operators and autograd, on any device.
 #[derive(Debug)]
 pub(crate) struct Libtorch {
     sets: RefCell<DeviceSets>,
+    cudnn: Cudnn,
 }
 
 /// What a batch gave, still on its device: nothing here has waited for it.
@@ -14,48 +15,66 @@ pub(crate) struct Libtorch {
 pub(crate) struct BatchOutput {
     /// Mean cross-entropy of the batch: `f32` `[]`.
     loss: Tensor,
-    /// How many were right: `i64` `[]`.
-    correct: Tensor,
-    /// The gradient of the loss in each parameter: `f32` `[61,750]`, in the order of the `state_dict`.
-    pub(super) gradients: Tensor,
+    /// `f32` `[b, 10]`. Which are right is counted when somebody asks, for many batches at once: that is three operators a step.
+    logits: Tensor,
+    /// `i64` `[b]`.
+    labels: Tensor,
+}
+
+/// The gradient of a batch's loss in each parameter: `f32` `[61,750]`, in the order of the `state_dict`.
+#[derive(Debug)]
+pub(crate) struct Gradients(pub(super) Tensor);
+
+/// A batch of one's own that lies on the device already: images `f32` `[b, 1, 32, 32]`, labels `i64` `[b]`.
+#[derive(Debug)]
+pub(crate) struct DeviceBatch {
+    pub images: Tensor,
+    pub labels: Tensor,
 }
 
 /// Images of a set that go through the network at once: enough to keep the cores busy, few enough to stay in their caches.
 const AT_ONCE: i64 = 500;
 
 impl Libtorch {
-    pub fn new(device: Device) -> Result<Libtorch> {
-        Ok(Libtorch { sets: RefCell::new(DeviceSets::new(device)?) })
+    pub fn new(device: Device, cudnn: Cudnn) -> Result<Libtorch> {
+        Ok(Libtorch { sets: RefCell::new(DeviceSets::new(device)?), cudnn })
     }
 
     /// Loss, right answers and gradients.
-    pub fn batch(&self, parameters: &Parameters, samples: Samples) -> Result<BatchOutput> {
+    pub fn batch(
+        &self,
+        parameters: &Parameters,
+        samples: Samples,
+    ) -> Result<(BatchOutput, Gradients)> {
+        self.cudnn.apply()?;
         let mut sets = self.sets.borrow_mut();
         let (images, labels) = match samples {
-            Samples::Of { data, indices } => sets.gather(data, indices)?,
+            Samples::Of { data, indices, next } => sets.gather(data, indices, next)?,
             Samples::Own { images, labels } => sets.own(images, labels)?,
+            Samples::OnDevice(DeviceBatch { images, labels }) => {
+                (images.shallow_clone(), labels.shallow_clone())
+            }
         };
-        let logits = parameters.model.forward(&images);
+        let logits = parameters.model.try_forward(&images)?;
         let no_weights = None::<Tensor>;
         let loss = logits.f_cross_entropy_loss(&labels, no_weights, Reduction::Mean, -100, 0.0)?;
         let gradients = Tensor::f_run_backward(&[&loss], &parameters.variables, false, false)?;
-        let flat: Vec<_> = gradients.iter().map(|gradient| gradient.reshape([-1])).collect();
-        Ok(BatchOutput {
-            loss: loss.detach(),
-            correct: logits.detach().argmax(1, false).eq_tensor(&labels).sum(Kind::Int64),
-            gradients: Tensor::f_cat(&flat, 0)?,
-        })
+        let flat: std::result::Result<Vec<_>, _> =
+            gradients.iter().map(|gradient| gradient.f_reshape([-1])).collect();
+        let output = BatchOutput { loss: loss.f_detach()?, logits: logits.f_detach()?, labels };
+        Ok((output, Gradients(Tensor::f_cat(&flat?, 0)?)))
     }
 
     /// The logits of a set's images.
     pub fn logits(&self, parameters: &Parameters, data: &Dataset) -> Result<Vec<[f32; 10]>> {
+        self.cudnn.apply()?;
         let _no_grad = no_grad_guard();
         let mut sets = self.sets.borrow_mut();
         let total = data.len() as i64;
         let mut logits = vec![];
         for start in (0..total).step_by(AT_ONCE as usize) {
             let images = sets.range(data, start, AT_ONCE.min(total - start))?;
-            logits.push(parameters.model.forward(&images));
+            logits.push(parameters.model.try_forward(&images)?);
         }
         let flat = Tensor::f_cat(&logits, 0)?.f_to_device(Device::Cpu)?.f_reshape([-1])?;
         let flat: Vec<f32> = flat.try_into()?;
@@ -66,14 +85,34 @@ impl Libtorch {
 impl BatchOutput {
     /// Waits for the loss and the right answers.
     pub fn outcome(&self) -> Result<Outcome> {
-        let loss = self.loss.f_double_value(&[])? as f32;
-        let correct = self.correct.f_int64_value(&[])?;
-        Ok(Outcome { loss, correct: usize::try_from(correct).unwrap_or_default() })
+        let none = || Error::invalid("outcome", "that of a batch", "none");
+        BatchOutput::outcomes(&[self])?.pop().ok_or_else(none)
     }
 
-    /// Copies the gradients to `to`, which has a place for each.
-    pub fn copy_gradients(&self, to: &mut [f32]) -> Result<()> {
-        Ok(self.gradients.f_copy_data(to, to.len())?)
+    /// Waits for what batches gave, once for all of them.
+    pub fn outcomes(outputs: &[&BatchOutput]) -> Result<Vec<Outcome>> {
+        if outputs.is_empty() {
+            return Ok(vec![]);
+        }
+        let each = |of: fn(&BatchOutput) -> &Tensor| outputs.iter().map(|it| of(it)).collect();
+        let [losses, logits, labels]: [Vec<_>; 3] =
+            [each(|it| &it.loss), each(|it| &it.logits), each(|it| &it.labels)];
+        let answers = Tensor::f_cat(&logits, 0)?.f_argmax(1, false)?;
+        let right = answers.f_eq_tensor(&Tensor::f_cat(&labels, 0)?)?.f_to_kind(Kind::Float)?;
+        let numbers = to_vec(&Tensor::f_cat(&[Tensor::f_stack(&losses, 0)?, right], 0)?)?;
+        let (losses, mut right) = numbers.split_at(outputs.len());
+        let outcome = |(output, &loss): (&&BatchOutput, &f32)| {
+            let own = right.split_off(..output.labels.numel()).unwrap_or_default();
+            Outcome { loss, correct: own.iter().filter(|&&right| right > 0.0).count() }
+        };
+        Ok(outputs.iter().zip(losses).map(outcome).collect())
+    }
+}
+
+impl Gradients {
+    /// Copies them to `to`, which has a place for each.
+    pub fn copy_to(&self, to: &mut [f32]) -> Result<()> {
+        Ok(self.0.f_copy_data(to, to.len())?)
     }
 }
 

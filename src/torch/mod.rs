@@ -1,7 +1,9 @@
 //! libtorch: the networks as modules of `tch`, training by libtorch's operators, and what passes between its tensors and this
 //! crate's plain numbers. The only room that names `tch`.
 
+mod context;
 mod dataset;
+mod device;
 mod device_engine;
 mod down_sample;
 mod error;
@@ -17,11 +19,13 @@ mod state_dict;
 mod tests;
 mod trainer;
 
-pub(crate) use device_engine::{DeviceEngine, check_device};
+pub(crate) use context::Cudnn;
+pub(crate) use device::{check_device, has_driver};
+pub(crate) use device_engine::DeviceEngine;
 pub use down_sample::{DownSample, DownSampleConfig};
 pub use lenet::{LeNet, Stage};
 pub use lenet_1998::LeNet1998;
-pub(crate) use libtorch::{BatchOutput, Libtorch, threads};
+pub(crate) use libtorch::{BatchOutput, DeviceBatch, Libtorch, threads};
 pub(crate) use parameters::Parameters;
 use slices::numbers;
 pub use state_dict::{load, save};

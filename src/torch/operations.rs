@@ -4,10 +4,13 @@ use crate::{
     train::{Adam, Buffers, MOMENTS, MOMENTUM_BUFFER, Optimizer, Rates, Sgd},
 };
 use std::collections::{BTreeMap, btree_map::Entry};
-use tch::{Device, Kind, Tensor, no_grad_guard};
+use tch::{Device, Kind, TchError, Tensor, no_grad_guard};
 
 /// What an optimizer keeps on a device: flat `f32`, as the parameters.
 type Tensors = BTreeMap<&'static str, Tensor>;
+
+/// libtorch's operators, all of which went well.
+type Done = std::result::Result<(), TchError>;
 
 /// An optimizer at work on a device: PyTorch's operations, one after the other.
 #[derive(Debug)]
@@ -24,18 +27,24 @@ impl Operations {
     }
 
     /// One step of the flat `parameters` against their `gradients`.
-    pub fn step(&mut self, parameters: &mut Tensor, gradients: &Tensor, rates: Rates) {
+    pub fn step(
+        &mut self,
+        parameters: &mut Tensor,
+        gradients: &Tensor,
+        rates: Rates,
+    ) -> Result<()> {
         let _no_grad = no_grad_guard();
-        self.steps += 1;
-        let (buffers, t, lr) = (&mut self.buffers, self.steps, rates.learning_rate);
+        let (buffers, t, lr) = (&mut self.buffers, self.steps + 1, rates.learning_rate);
         match self.optimizer.at(rates) {
-            Optimizer::Adam(it) => adam(&it, parameters, gradients, buffers, t, lr),
+            Optimizer::Adam(it) => adam(&it, parameters, gradients, buffers, t, lr)?,
             Optimizer::AdamW(it) => {
-                let _ = parameters.g_mul_scalar_(1.0 - lr * it.weight_decay);
-                adam(&it.adam(), parameters, gradients, buffers, t, lr);
+                let _ = parameters.f_mul_scalar_(1.0 - lr * it.weight_decay)?;
+                adam(&it.adam(), parameters, gradients, buffers, t, lr)?;
             }
-            Optimizer::Sgd(it) => sgd(&it, parameters, gradients, buffers, lr),
+            Optimizer::Sgd(it) => sgd(&it, parameters, gradients, buffers, lr)?,
         }
+        self.steps = t;
+        Ok(())
     }
 
     /// How many steps were taken.
@@ -73,25 +82,28 @@ fn adam(
     moments: &mut Tensors,
     t: usize,
     learning_rate: f64,
-) {
-    let decayed = (config.weight_decay != 0.0)
-        .then(|| gradients.addcmul(parameters, &scalar(config.weight_decay, gradients)));
-    let gradients = decayed.as_ref().unwrap_or(gradients);
+) -> Done {
+    let decayed = match config.weight_decay {
+        0.0 => gradients.shallow_clone(),
+        decay => gradients.f_addcmul(parameters, &scalar(decay, gradients)?)?,
+    };
+    let gradients = &decayed;
     let (beta1, beta2) = config.betas;
     let bias_correction1 = 1.0 - beta1.powf(t as f64);
     let bias_correction2 = 1.0 - beta2.powf(t as f64);
     let [exp_avg, exp_avg_sq] = MOMENTS;
 
-    let exp_avg = moments.entry(exp_avg).or_insert_with(|| gradients.zeros_like());
-    let _ = exp_avg.lerp_(gradients, 1.0 - beta1);
-    let scaled = &*exp_avg * (-learning_rate / bias_correction1);
+    let exp_avg = zeros_at_first(moments, exp_avg, gradients)?;
+    let _ = exp_avg.f_lerp_(gradients, 1.0 - beta1)?;
+    let scaled = exp_avg.f_mul_scalar(-learning_rate / bias_correction1)?;
 
-    let exp_avg_sq = moments.entry(exp_avg_sq).or_insert_with(|| gradients.zeros_like());
-    let _ = exp_avg_sq.g_mul_scalar_(beta2);
-    let _ = exp_avg_sq.addcmul_(&(gradients * (1.0 - beta2)), gradients);
-    let denominator = exp_avg_sq.sqrt() / bias_correction2.sqrt() + config.eps;
+    let exp_avg_sq = zeros_at_first(moments, exp_avg_sq, gradients)?;
+    let _ = exp_avg_sq.f_mul_scalar_(beta2)?;
+    let _ = exp_avg_sq.f_addcmul_(&gradients.f_mul_scalar(1.0 - beta2)?, gradients)?;
+    let root = exp_avg_sq.f_sqrt()?.f_div_scalar(bias_correction2.sqrt())?;
 
-    let _ = parameters.addcdiv_(&scaled, &denominator);
+    let _ = parameters.f_addcdiv_(&scaled, &root.f_add_scalar(config.eps)?)?;
+    Ok(())
 }
 
 fn sgd(
@@ -100,46 +112,70 @@ fn sgd(
     gradients: &Tensor,
     buffers: &mut Tensors,
     learning_rate: f64,
-) {
+) -> Done {
     let mut update = gradients.shallow_clone();
     if config.weight_decay != 0.0 {
-        update = update.addcmul(parameters, &scalar(config.weight_decay, gradients));
+        update = update.f_addcmul(parameters, &scalar(config.weight_decay, gradients)?)?;
     }
     if config.momentum != 0.0 {
         let buffer = match buffers.entry(MOMENTUM_BUFFER) {
-            Entry::Vacant(first) => first.insert(update.copy()),
+            Entry::Vacant(first) => {
+                let mut copy = update.f_zeros_like()?;
+                copy.f_copy_(&update)?;
+                first.insert(copy)
+            }
             Entry::Occupied(entry) => {
                 let buffer = entry.into_mut();
-                let _ = buffer.g_mul_scalar_(config.momentum);
-                let _ = buffer.addcmul_(&update, &scalar(1.0 - config.dampening, gradients));
+                let _ = buffer.f_mul_scalar_(config.momentum)?;
+                let kept = scalar(1.0 - config.dampening, gradients)?;
+                let _ = buffer.f_addcmul_(&update, &kept)?;
                 buffer
             }
         };
         update = if config.nesterov {
-            update.addcmul(buffer, &scalar(config.momentum, gradients))
+            update.f_addcmul(buffer, &scalar(config.momentum, gradients)?)?
         } else {
             buffer.shallow_clone()
         };
     }
-    let _ = parameters.addcmul_(&update, &scalar(-learning_rate, gradients));
+    let _ = parameters.f_addcmul_(&update, &scalar(-learning_rate, gradients)?)?;
+    Ok(())
+}
+
+/// What is kept under this name, zeros at first.
+fn zeros_at_first<'a>(
+    kept: &'a mut Tensors,
+    name: &'static str,
+    like: &Tensor,
+) -> std::result::Result<&'a mut Tensor, TchError> {
+    Ok(match kept.entry(name) {
+        Entry::Vacant(first) => first.insert(like.f_zeros_like()?),
+        Entry::Occupied(entry) => entry.into_mut(),
+    })
 }
 
 /// Scales `gradients` down so that their norm is `max_norm` at most, and gives the norm that they had (`f32` `[]`, on their
 /// device), as the trainer does it on a CPU; the tensors have `sizes` numbers each.
-pub(super) fn clip_grad_norm(gradients: &mut Tensor, sizes: &[i64], max_norm: f64) -> Tensor {
+pub(super) fn clip_grad_norm(
+    gradients: &mut Tensor,
+    sizes: &[i64],
+    max_norm: f64,
+) -> Result<Tensor> {
     let _no_grad = no_grad_guard();
-    let norms: Vec<_> = gradients.split_with_sizes(sizes, 0).iter().map(Tensor::norm).collect();
-    let norm = Tensor::stack(&norms, 0).norm();
+    let tensors = gradients.f_split_with_sizes(sizes, 0)?;
+    let norms: std::result::Result<Vec<_>, _> = tensors.iter().map(Tensor::f_norm).collect();
+    let norm = Tensor::f_stack(&norms?, 0)?.f_norm()?;
     // A number divided by a tensor is a reciprocal and a product in PyTorch.
-    let factor = ((&norm + 1e-6).reciprocal() * max_norm).clamp_max(1.0);
-    let _ = gradients.g_mul_(&factor);
-    norm
+    let reciprocal = norm.f_add_scalar(1e-6)?.f_reciprocal()?;
+    let factor = reciprocal.f_mul_scalar(max_norm)?.f_clamp_max(1.0)?;
+    let _ = gradients.f_mul_(&factor)?;
+    Ok(norm)
 }
 
 /// A number as a tensor, for `a.addcmul(b, scalar)`. That is PyTorch's `a.add(b, alpha=number)`, rounded once, which tch
 /// does not have; `a + b * number` rounds twice.
-fn scalar(number: f64, like: &Tensor) -> Tensor {
-    Tensor::full([0i64; 0], number, (Kind::Float, like.device()))
+fn scalar(number: f64, like: &Tensor) -> std::result::Result<Tensor, TchError> {
+    Tensor::f_full([0i64; 0], number, (Kind::Float, like.device()))
 }
 
 #[cfg(test)]
@@ -162,7 +198,7 @@ mod tests {
         let mut after = vec![];
         for gradients in golden.rows("gradients") {
             let rates = schedule.rates(learning_rate, 0, state.steps()).unwrap();
-            state.step(&mut parameters, &Tensor::from_slice(&gradients), rates);
+            state.step(&mut parameters, &Tensor::from_slice(&gradients), rates).unwrap();
             after.push(parameters.copy());
         }
         Tensor::stack(&after, 0)
@@ -218,7 +254,7 @@ mod tests {
                 let rates = schedule.rates(0.01, 0, step).unwrap();
                 let numbers = to_vec(&gradients).unwrap();
                 by_kernel.step(&mut kernel, &numbers, rates, &mut Pool::new(2));
-                by_operations.step(&mut operations, &gradients, rates);
+                by_operations.step(&mut operations, &gradients, rates).unwrap();
                 // The root's last bit again, in a step of 0.1 at most, and its effect on the sum's last bit.
                 let got = Tensor::from_slice(&kernel);
                 let equal = match optimizer {
@@ -243,7 +279,7 @@ mod tests {
         let step = |state: &mut Operations, parameters: &mut Tensor, schedule: &Schedule, at| {
             let rates = schedule.rates(0.01, 0, state.steps()).unwrap();
             let gradients: &Tensor = &gradients[at];
-            state.step(parameters, gradients, rates);
+            state.step(parameters, gradients, rates).unwrap();
         };
         for (name, optimizer, schedule) in golden_optimizers() {
             let expected = run(&golden, optimizer, &schedule, 0.01).get(19);
@@ -271,7 +307,7 @@ mod tests {
                 let expected = Tensor::from_slice(&expected[i]);
                 let clipped = |max_norm| {
                     let mut got = Tensor::from_slice(&gradients);
-                    let norm = clip_grad_norm(&mut got, &[40, 20, 7], max_norm);
+                    let norm = clip_grad_norm(&mut got, &[40, 20, 7], max_norm).unwrap();
                     (got, norm.double_value(&[]))
                 };
                 let (got, norm) = clipped(max_norm);

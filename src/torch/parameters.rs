@@ -25,13 +25,14 @@ impl Parameters {
             return Err(Error::invalid("parameters", PARAMETERS.to_string(), got));
         }
         let _no_grad = no_grad_guard();
+        // Before the variables, so that a device without room says so in an error.
+        let flat = Tensor::f_from_slice(&values)?.f_to_device(device)?;
         let var_store = VarStore::new(device);
         let model = LeNet::zeroed(&var_store.root());
-        let flat = Tensor::f_from_slice(&values)?.f_to_device(device)?;
         let mut variables = var_store.trainable_variables();
         let sizes: Vec<_> = variables.iter().map(|variable| variable.numel() as i64).collect();
-        for (variable, values) in variables.iter_mut().zip(flat.split_with_sizes(sizes, 0)) {
-            variable.set_data(&values.view_as(variable));
+        for (variable, values) in variables.iter_mut().zip(flat.f_split_with_sizes(sizes, 0)?) {
+            variable.f_set_data(&values.f_view_as(variable)?)?;
         }
         Ok(Parameters { flat, variables, var_store, model })
     }

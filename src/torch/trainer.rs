@@ -1,5 +1,5 @@
-use super::{dataset::label_bytes, lenet::LeNet};
-use crate::{BatchStats, Error, Result, Trainer};
+use super::{dataset::label_bytes, lenet::LeNet, libtorch::DeviceBatch};
+use crate::{BatchStats, Error, Result, Trainer, train::Samples};
 use tch::{Device, Kind, Tensor, nn};
 
 /// With the feature `torch`: batches of tensors, and the network as a module.
@@ -22,9 +22,19 @@ impl Trainer {
             let got = format!("{:?} of shape {:?}", labels.kind(), labels.size());
             return Err(Error::invalid("labels", "Int64 of shape [n]", got));
         }
-        let images = images.f_to_device(Device::Cpu)?.f_contiguous()?;
-        let labels = label_bytes(labels)?;
-        self.train_images(super::numbers(&images)?.as_chunks().0, &labels)
+        let bytes = label_bytes(labels)?;
+        match self.config().device {
+            Device::Cpu => {
+                let images = images.f_to_device(Device::Cpu)?.f_contiguous()?;
+                let images = super::numbers(&images)?.as_chunks().0;
+                self.train_samples(Samples::Own { images, labels: &bytes }, bytes.len())
+            }
+            device => {
+                let (images, labels) = (images.f_to_device(device)?, labels.f_to_device(device)?);
+                let batch = DeviceBatch { images, labels };
+                self.train_samples(Samples::OnDevice(&batch), bytes.len())
+            }
+        }
     }
 
     /// The network.

@@ -1,5 +1,5 @@
 use super::{
-    device::{self, Device},
+    device::{self, Device, auto_device},
     engine::Engine,
     optimizer::Optimizer,
     require,
@@ -50,12 +50,31 @@ pub struct TrainConfig {
     pub threads: Option<usize>,
     /// What the engine `Fused` computes with. `None` takes the fastest that the CPU has. The weights do not depend on it.
     pub instructions: Option<InstructionSet>,
+    /// On a GPU: whether cuDNN's convolutions may round their inputs to TF32, 10 bits of 23, as PyTorch lets it
+    /// (`allow_tf32` of `torch.backends.cudnn`). GPUs from Ampere on do, and their numbers are then about 1e-3 off a CPU's. Set in libtorch,
+    /// for the whole process, before each batch. `true` by default.
+    #[serde(default = "yes")]
+    pub allow_tf32: bool,
+    /// On a GPU: whether cuDNN takes only kernels that sum in a fixed order (`deterministic` of the same), so that the same
+    /// GPU repeats a run bit for bit. Set as `allow_tf32` is. `false` by default, as in PyTorch.
+    #[serde(default)]
+    pub deterministic: bool,
+}
+
+/// PyTorch's default, and that of configs which were saved before there was a choice.
+fn yes() -> bool {
+    true
 }
 
 impl TrainConfig {
     /// The post's PyTorch program: 10 epochs, batches of 32, Adam at 1e-3, PyTorch's initial values, on CUDA where there is
-    /// a GPU (feature `torch`).
+    /// a GPU that can be used (feature `torch`): see [`auto_device`](crate::train::auto_device), which tells why there is none.
     pub fn pytorch() -> TrainConfig {
+        TrainConfig::pytorch_on(auto_device().0)
+    }
+
+    /// As [`pytorch`](TrainConfig::pytorch), on this device: no GPU is looked for.
+    pub fn pytorch_on(device: Device) -> TrainConfig {
         TrainConfig {
             epochs: 10,
             batch_size: 32,
@@ -65,16 +84,28 @@ impl TrainConfig {
             clip_norm: None,
             seed: 0,
             init: Init::PyTorch,
-            device: device::default(),
+            device,
             engine: Engine::Auto,
             threads: None,
             instructions: None,
+            allow_tf32: true,
+            deterministic: false,
         }
     }
 
     /// The post's Paddle program: as [`pytorch`](TrainConfig::pytorch), but batches of 64, and Paddle's initial values.
     pub fn paddle() -> TrainConfig {
-        TrainConfig { batch_size: 64, init: Init::Paddle, ..TrainConfig::pytorch() }
+        TrainConfig::paddle_on(auto_device().0)
+    }
+
+    /// As [`paddle`](TrainConfig::paddle), on this device: no GPU is looked for.
+    pub fn paddle_on(device: Device) -> TrainConfig {
+        TrainConfig { batch_size: 64, init: Init::Paddle, ..TrainConfig::pytorch_on(device) }
+    }
+
+    /// Where it trains: the device, as PyTorch names it, and the engine that computes there. `cpu, engine fused`.
+    pub fn place(&self) -> String {
+        format!("{}, engine {}", device::name(self.device), self.engine.on(self.device).name())
     }
 
     /// Whether it can be trained with.

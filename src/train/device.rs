@@ -1,5 +1,7 @@
 //! Where to train.
 
+use crate::{Error, Result};
+
 #[cfg(feature = "torch")]
 pub use crate::torch::Device;
 
@@ -19,28 +21,58 @@ pub enum Device {
     Vulkan,
 }
 
-/// A GPU where there is one.
-#[cfg(feature = "torch")]
-pub(super) fn default() -> Device {
-    Device::cuda_if_available()
+/// Where to train when nobody says: the first CUDA device where a network can be trained on it, else the CPU. With it, where the
+/// machine has an NVIDIA driver and yet it is the CPU, the [`Error::NoDevice`] that tells why: for a program to show.
+///
+/// ```
+/// use lenet::{TrainConfig, train::auto_device};
+///
+/// let (device, why_not_cuda) = auto_device();
+/// if let Some(reason) = why_not_cuda {
+///     eprintln!("training on the CPU: {reason}");
+/// }
+/// assert_eq!(TrainConfig::pytorch().device, device);
+/// ```
+pub fn auto_device() -> (Device, Option<Error>) {
+    #[cfg(feature = "torch")]
+    match check(Device::Cuda(0)) {
+        Ok(()) => return (Device::Cuda(0), None),
+        Err(error) if crate::torch::has_driver() => return (Device::Cpu, Some(error)),
+        Err(_) => (),
+    }
+    (Device::Cpu, None)
 }
 
-/// The CPU: there is nothing else.
-#[cfg(not(feature = "torch"))]
-pub(super) fn default() -> Device {
-    Device::Cpu
+/// The device of a name: `cpu`, `cuda`, which is `cuda:0`, or `cuda:N`. Whether it is there is not looked at.
+///
+/// ```
+/// use lenet::train::{Device, device_named};
+///
+/// assert_eq!(device_named("cuda")?, Device::Cuda(0));
+/// assert!(device_named("gpu").is_err());
+/// # Ok::<(), lenet::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// [`Error::Invalid`] for another name.
+pub fn device_named(name: &str) -> Result<Device> {
+    match name {
+        "cuda" => Ok(Device::Cuda(0)),
+        _ => named(name).ok_or_else(|| Error::invalid("device", "cpu, cuda or cuda:N", name)),
+    }
 }
 
-/// An [`Error::NoDevice`](crate::Error::NoDevice) where it can't be trained on.
+/// An [`Error::NoDevice`] where it can't be trained on.
 #[cfg(feature = "torch")]
 pub(super) use crate::torch::check_device as check;
 
-/// An [`Error::NoDevice`](crate::Error::NoDevice) where it is not the CPU.
+/// An [`Error::NoDevice`] where it is not the CPU.
 #[cfg(not(feature = "torch"))]
-pub(super) fn check(device: Device) -> crate::Result<()> {
+pub(super) fn check(device: Device) -> Result<()> {
     match device {
         Device::Cpu => Ok(()),
-        _ => Err(crate::Error::NoDevice {
+        _ => Err(Error::NoDevice {
             device: name(device),
             reason:
                 "this program was built without libtorch (the feature `torch`): train on the CPU"
@@ -72,7 +104,7 @@ fn named(name: &str) -> Option<Device> {
 /// For serde: a device by its name.
 pub(super) mod by_name {
     use super::Device;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use serde::{Deserialize, Deserializer, Serializer, de};
 
     pub fn serialize<S: Serializer>(device: &Device, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(&super::name(*device))
@@ -80,6 +112,6 @@ pub(super) mod by_name {
 
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Device, D::Error> {
         let name = String::deserialize(from)?;
-        super::named(&name).ok_or_else(|| D::Error::custom(format!("there is no device {name:?}")))
+        super::named(&name).ok_or_else(|| de::Error::custom(format!("there is no device {name:?}")))
     }
 }

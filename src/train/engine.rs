@@ -25,4 +25,13 @@ impl Engine {
             engine => engine,
         }
     }
+
+    /// As `train_mnist --engine` has it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Engine::Auto => "auto",
+            Engine::Fused => "fused",
+            Engine::Libtorch => "libtorch",
+        }
+    }
 }

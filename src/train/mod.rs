@@ -27,7 +27,7 @@ pub use best::Best;
 pub use checkpoint::{Checkpoints, Recipe, Resumable, Resumed};
 pub use communicator::{Alone, Communicator};
 pub use config::TrainConfig;
-pub use device::Device;
+pub use device::{Device, auto_device, device_named};
 pub use engine::Engine;
 #[cfg(feature = "mpi")]
 pub use mpi::Mpi;

@@ -17,11 +17,15 @@ use std::{cell::RefCell, collections::BTreeMap};
 
 /// Images and labels to train on.
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(feature = "torch"), allow(dead_code))] // `next`, and what the tensors' train_batch takes
 pub(crate) enum Samples<'a> {
-    /// Those of a set at `indices`.
-    Of { data: &'a Dataset, indices: &'a [usize] },
+    /// Those of a set at `indices`; those at `next` are likely to follow.
+    Of { data: &'a Dataset, indices: &'a [usize], next: &'a [usize] },
     /// Images of their own, from 0 (background) to 1 (ink), and their labels.
     Own { images: &'a [[f32; PIXELS]], labels: &'a [u8] },
+    /// Images of their own, on the device that is trained on, if that is not the CPU.
+    #[cfg(feature = "torch")]
+    OnDevice(&'a torch::DeviceBatch),
 }
 
 /// What a batch gave: known, or still on a device that is not made to wait for it.
@@ -34,6 +38,7 @@ pub(super) enum BatchOutcome {
 
 impl BatchOutcome {
     /// Waits for it, where it has to.
+    #[cfg_attr(not(feature = "torch"), allow(dead_code))] // as train_samples
     pub fn read(&self) -> Result<Outcome> {
         match self {
             BatchOutcome::Known(outcome) => Ok(*outcome),
@@ -41,27 +46,57 @@ impl BatchOutcome {
             BatchOutcome::OnDevice(output) => output.outcome(),
         }
     }
+
+    /// Waits for many, once.
+    fn read_all<'a>(outcomes: impl Iterator<Item = &'a BatchOutcome>) -> Result<Vec<Outcome>> {
+        let mut known = vec![];
+        #[cfg(feature = "torch")]
+        let mut on_device = vec![];
+        for outcome in outcomes {
+            match outcome {
+                BatchOutcome::Known(outcome) => known.push(*outcome),
+                #[cfg(feature = "torch")]
+                BatchOutcome::OnDevice(output) => on_device.push(output),
+            }
+        }
+        #[cfg(feature = "torch")]
+        known.extend(torch::BatchOutput::outcomes(&on_device)?);
+        Ok(known)
+    }
 }
 
-/// Batches whose outcome was not read yet, so that a device need not stop after each: see [`BatchOutcome`].
+/// Batches whose outcome was not read yet, so that a device need not stop after each: see [`BatchOutcome`]. All are of one engine.
 #[derive(Debug, Default)]
-pub(super) struct Waiting(Vec<(BatchOutcome, usize, f64)>);
+pub(super) struct Waiting {
+    batches: Vec<(BatchOutcome, usize, f64)>,
+    samples: usize,
+}
+
+/// Batches that a device is not made to wait for: their logits stay in its memory.
+const MOST_WAITING: usize = 100;
 
 impl Waiting {
     /// Takes a batch's outcome and size, and the learning rate of the step that followed.
     pub fn add(&mut self, outcome: BatchOutcome, samples: usize, learning_rate: f64) {
-        self.0.push((outcome, samples, learning_rate));
+        self.batches.push((outcome, samples, learning_rate));
+        self.samples += samples;
     }
 
     /// How many images they have.
     pub fn samples(&self) -> usize {
-        self.0.iter().map(|(_, samples, _)| samples).sum()
+        self.samples
+    }
+
+    /// Whether it is time to read them: at once where nothing has to be waited for, else after many.
+    pub fn is_due(&self) -> bool {
+        self.batches.len() >= MOST_WAITING
+            || matches!(self.batches.last(), Some((BatchOutcome::Known(_), ..)))
     }
 
     /// `sums` with theirs; in the place of the sums the first loss that is not finite, with its step, counted from 1.
     pub fn read(&self, mut sums: Sums) -> Result<std::result::Result<Sums, (usize, f32)>> {
-        for (outcome, samples, learning_rate) in &self.0 {
-            let outcome = outcome.read()?;
+        let outcomes = BatchOutcome::read_all(self.batches.iter().map(|(outcome, ..)| outcome))?;
+        for (outcome, (_, samples, learning_rate)) in outcomes.into_iter().zip(&self.batches) {
             if !outcome.loss.is_finite() {
                 return Ok(Err((sums.steps + 1, outcome.loss)));
             }
@@ -71,7 +106,8 @@ impl Waiting {
     }
 
     pub fn clear(&mut self) {
-        self.0.clear();
+        self.batches.clear();
+        self.samples = 0;
     }
 }
 
@@ -109,6 +145,9 @@ impl Running {
     ///
     /// [`Error::Invalid`] where it can't compute on the config's device.
     pub fn start(config: &TrainConfig) -> Result<Running> {
+        #[cfg(feature = "torch")]
+        let cudnn =
+            torch::Cudnn { allow_tf32: config.allow_tf32, deterministic: config.deterministic };
         let compute = match (config.engine, config.device) {
             (Engine::Auto | Engine::Fused, Device::Cpu) => {
                 let threads = config.threads.unwrap_or_else(threads);
@@ -123,11 +162,11 @@ impl Running {
             }
             #[cfg(feature = "torch")]
             (Engine::Libtorch, Device::Cpu) => {
-                Compute::Libtorch(Libtorch::new(Device::Cpu)?, Pool::new(1))
+                Compute::Libtorch(Libtorch::new(Device::Cpu, cudnn)?, Pool::new(1))
             }
             #[cfg(feature = "torch")]
             (Engine::Auto | Engine::Libtorch, device) => {
-                let engine = torch::DeviceEngine::new(device, config.optimizer)?;
+                let engine = torch::DeviceEngine::new(device, cudnn, config.optimizer)?;
                 return Ok(Running::Device(engine));
             }
             #[cfg(not(feature = "torch"))]
@@ -246,14 +285,14 @@ impl Cpu {
             Compute::Fused(network) => network.get_mut(),
             #[cfg(feature = "torch")]
             Compute::Libtorch(libtorch, _) => {
-                let output = libtorch.batch(parameters, samples)?;
-                output.copy_gradients(&mut *self.gradients)?;
+                let (output, gradients) = libtorch.batch(parameters, samples)?;
+                gradients.copy_to(&mut *self.gradients)?;
                 return output.outcome();
             }
         };
         let (parameters, gradients) = (parameters.as_slice()?, &mut *self.gradients);
         let (batch, whole) = match samples {
-            Samples::Of { data, indices } => {
+            Samples::Of { data, indices, .. } => {
                 let part = &indices[ranks.part(indices.len())];
                 let batch = Batch::gathered(data.image_bytes(), data.label_bytes(), part)?;
                 (batch, indices.len())
@@ -262,6 +301,11 @@ impl Cpu {
                 Batch::new(images, labels)?;
                 let part = ranks.part(images.len());
                 (Batch::new(&images[part.clone()], &labels[part])?, images.len())
+            }
+            #[cfg(feature = "torch")]
+            Samples::OnDevice(_) => {
+                let expected = "in the CPU's memory, as the config's device says";
+                return Err(Error::invalid("images", expected, "those of another device"));
             }
         };
         if !ranks.are_many() {

@@ -1,11 +1,11 @@
 use super::{
     checkpoint::{Recipe, Resumable},
     config::TrainConfig,
-    device,
+    device::{self, Device},
     parameters::Parameters,
     ranks::Ranks,
     run::{EpochSums, Run, RunConfig, SavedRun},
-    running::{BatchOutcome, Running, Samples, Waiting},
+    running::{Running, Samples, Waiting},
     schedule::Rates,
     stats::{BatchStats, EpochStats, Evaluation, Sums},
     trained_set::TrainedSet,
@@ -14,7 +14,6 @@ use crate::{
     Error, Result, atomic_file,
     data::Dataset,
     generator::Generator,
-    kernels::PIXELS,
     network,
     train::{Best, Communicator},
     weights::StateDict,
@@ -40,8 +39,8 @@ use std::{convert::Infallible, ops::ControlFlow, path::Path};
 /// # Ok::<(), lenet::Error>(())
 /// ```
 ///
-/// On a CPU the same seed gives the same weights, bit for bit, with any number of threads, on any CPU. On a GPU cuDNN may choose kernels that sum
-/// in no fixed order.
+/// On a CPU the same seed gives the same weights, bit for bit, with any number of threads, on any CPU. On a GPU cuDNN may choose
+/// kernels that sum in no fixed order: see [`TrainConfig::deterministic`].
 #[derive(Debug)]
 pub struct Trainer {
     run: Run<TrainConfig>,
@@ -59,7 +58,7 @@ pub struct Trainer {
 impl RunConfig for TrainConfig {
     const NETWORK: &'static str = "LeNet";
     const FREE: &'static [&'static str] =
-        &["epochs", "device", "engine", "threads", "instructions"];
+        &["epochs", "device", "engine", "threads", "instructions", "allow_tf32", "deterministic"];
 
     type Epoch = Sums;
 }
@@ -110,7 +109,8 @@ pub struct Progress {
     pub samples: usize,
     /// Images of the epoch.
     pub total: usize,
-    /// The epoch's figures so far; none on a GPU, which is not made to wait within an epoch.
+    /// The epoch's figures so far: on a CPU of all [`samples`](Progress::samples); on a GPU, which is not made to wait after each
+    /// step, of those up to the last reading, which is every 100 steps. None before the first.
     pub stats: Option<EpochStats>,
 }
 
@@ -237,11 +237,8 @@ impl Trainer {
     /// # Errors
     ///
     /// [`Error::NonFiniteLoss`] where a batch's loss is not finite, and the weights are spoilt. [`Error::Invalid`] where the
-    /// schedule has no step left, or `data` is another set than that of the epoch that is resumed.
-    ///
-    /// # Panics
-    ///
-    /// With the feature `torch`: as all of tch does, where a GPU's memory runs out.
+    /// schedule has no step left, or `data` is another set than that of the epoch that is resumed.; [`Error::Torch`](crate::Error) where a GPU fails: its memory
+    /// runs out, say.
     pub fn train_epoch(&mut self, data: &Dataset) -> Result<EpochStats> {
         let never = |_: &Trainer, _| Ok(ControlFlow::<Infallible>::Continue(()));
         let ControlFlow::Continue(stats) = self.train_epoch_with(data, never)?;
@@ -279,15 +276,17 @@ impl Trainer {
         self.agree_on(data)?;
         let seed = self.config().seed.wrapping_mul(1000).wrapping_add(self.epochs() as u64);
         let order = Generator::manual_seed(seed).permutation(total);
-        for indices in order[done..].chunks(self.config().batch_size) {
+        let mut left = &order[done..];
+        while !left.is_empty() {
+            let (indices, next) = left.split_at(self.config().batch_size.min(left.len()));
+            left = next;
             let rates = self.rates()?;
-            let samples = Samples::Of { data, indices };
+            let samples = Samples::Of { data, indices, next };
             let outcome = self.engine.gradients(&self.parameters, samples, &self.ranks)?;
             self.step(rates)?;
-            let known = matches!(outcome, BatchOutcome::Known(_));
             self.waiting.add(outcome, indices.len(), rates.learning_rate);
             let samples = self.samples();
-            if known {
+            if self.waiting.is_due() {
                 self.settle()?;
             }
             let stats = (self.run.epoch.samples > 0).then(|| self.run.epoch.stats());
@@ -299,20 +298,15 @@ impl Trainer {
         Ok(ControlFlow::Continue(self.run.end().stats()))
     }
 
-    /// One optimizer step on images of their own, from 0 (background) to 1 (ink), and their labels.
+    /// One optimizer step on so many `samples`.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] where there are not as many labels, or none, or the schedule has no step left;
+    /// [`Error::Invalid`] where there are not as many labels as images, or none, or the schedule has no step left;
     /// [`Error::NonFiniteLoss`] where the loss is not finite. The weights are unchanged then.
     #[cfg_attr(not(feature = "torch"), allow(dead_code))] // the tensors' train_batch is what others call
-    pub(crate) fn train_images(
-        &mut self,
-        images: &[[f32; PIXELS]],
-        labels: &[u8],
-    ) -> Result<BatchStats> {
+    pub(crate) fn train_samples(&mut self, samples: Samples, length: usize) -> Result<BatchStats> {
         let rates = self.rates()?;
-        let samples = Samples::Own { images, labels };
         let outcome = self.engine.gradients(&self.parameters, samples, &self.ranks)?.read()?;
         if !outcome.loss.is_finite() {
             return Err(self.non_finite_loss(1, outcome.loss));
@@ -320,8 +314,8 @@ impl Trainer {
         self.step(rates)?;
         Ok(BatchStats {
             loss: outcome.loss.into(),
-            accuracy: outcome.correct as f64 / labels.len() as f64,
-            samples: labels.len(),
+            accuracy: outcome.correct as f64 / length as f64,
+            samples: length,
             learning_rate: rates.learning_rate,
         })
     }
@@ -345,10 +339,6 @@ impl Trainer {
     /// # Errors
     ///
     /// [`Error::Torch`](crate::Error) where libtorch fails.
-    ///
-    /// # Panics
-    ///
-    /// With the feature `torch`: as all of tch does, where a GPU's memory runs out.
     pub fn evaluate(&self, data: &Dataset) -> Result<Evaluation> {
         if self.ranks.are_many() {
             self.ranks.agree(json!({ "evaluated set": TrainedSet::of(data) }))?;
@@ -499,9 +489,15 @@ impl Trainer {
 
 /// How `now` differs from `before` in what rounds in its own way.
 fn changes(before: &TrainConfig, now: &TrainConfig) -> Vec<String> {
+    let on_gpus = before.device != Device::Cpu && now.device != Device::Cpu;
     let names = |config: &TrainConfig| {
-        let engine = config.engine.on(config.device);
-        [("device", device::name(config.device)), ("engine", format!("{engine:?}").to_lowercase())]
+        let engine = config.engine.on(config.device).name();
+        [
+            ("device", device::name(config.device)),
+            ("engine", engine.to_owned()),
+            ("TF32", (on_gpus && config.allow_tf32).to_string()),
+            ("deterministic", (on_gpus && config.deterministic).to_string()),
+        ]
     };
     let pairs = names(before).into_iter().zip(names(now)).filter(|(before, now)| before != now);
     pairs.map(|((what, before), (_, now))| format!("{what}: {before} before, {now} now")).collect()
@@ -511,6 +507,66 @@ fn changes(before: &TrainConfig, now: &TrainConfig) -> Vec<String> {
 mod tests {
     use super::changes;
     use crate::{Engine, TrainConfig, train::Device};
+
+    /// A trainer whose engine is a GPU's, on the CPU: not run on a GPU.
+    #[cfg(feature = "torch")]
+    fn as_on_a_gpu(config: TrainConfig) -> super::Trainer {
+        use crate::torch::{Cudnn, DeviceEngine};
+        let mut trainer = super::Trainer::new(config).unwrap();
+        let cudnn = Cudnn { allow_tf32: true, deterministic: false };
+        let engine = DeviceEngine::new(Device::Cpu, cudnn, trainer.config().optimizer).unwrap();
+        trainer.engine = super::Running::Device(engine);
+        trainer
+    }
+
+    #[cfg(feature = "torch")]
+    fn blank(images: usize) -> crate::Dataset {
+        let labels = (0..images).map(|image| image as u8 % 10).collect();
+        let pixels = (0..images * 1024).map(|place| (place * 31 % 256) as u8).collect();
+        crate::Dataset::from_pixels(pixels, labels).unwrap()
+    }
+
+    /// Every 100 steps the figures are read; until then those of the last reading are shown.
+    #[cfg(feature = "torch")]
+    #[test]
+    fn a_gpu_s_figures_move_within_an_epoch() {
+        use std::ops::ControlFlow::{Break, Continue};
+        let config = TrainConfig { batch_size: 1, ..TrainConfig::pytorch_on(Device::Cpu) };
+        let (data, mut trainer) = (blank(230), as_on_a_gpu(config));
+        let mut seen = vec![];
+        let mut watch = |trainer: &super::Trainer, at: super::Progress, end| {
+            assert_eq!(trainer.samples(), at.samples);
+            assert!(trainer.waiting.samples() < 100);
+            seen.push((at.samples, at.stats.map_or(0, |stats| stats.samples)));
+            if at.samples < end { Continue(()) } else { Break(()) }
+        };
+        let stopped = trainer.train_epoch_with(&data, |trainer, at| Ok(watch(trainer, at, 120)));
+        assert!(matches!(stopped, Ok(Break(()))));
+        let ended = trainer.train_epoch_with(&data, |trainer, at| Ok(watch(trainer, at, 999)));
+        let Ok(Continue(stats)) = ended else { panic!() };
+        assert_eq!((stats.samples, trainer.epochs()), (230, 1));
+        // Before the stop; resumed, first with the figures of the stop, later with those of here.
+        let expected = (1..=120).map(|at| (at, at / 100 * 100));
+        let resumed = (121..=230).map(|at| (at, if at < 220 { 120 } else { 220 }));
+        assert_eq!(seen, expected.chain(resumed).collect::<Vec<_>>());
+    }
+
+    /// What a GPU's engine sums up is what the engine on the CPU does, step by step.
+    #[cfg(feature = "torch")]
+    #[test]
+    fn a_gpu_s_epoch_is_a_cpu_s() {
+        let config = TrainConfig {
+            batch_size: 7,
+            engine: Engine::Libtorch,
+            ..TrainConfig::pytorch_on(Device::Cpu)
+        };
+        let (data, mut there, mut here) =
+            (blank(230), as_on_a_gpu(config.clone()), super::Trainer::new(config).unwrap());
+        let (there, here) = (there.train_epoch(&data).unwrap(), here.train_epoch(&data).unwrap());
+        assert_eq!(there.samples, here.samples);
+        // The optimizers round in their own ways: Adam's square root, 33 times.
+        assert!((there.loss - here.loss).abs() < 1e-4, "{there:?} {here:?}");
+    }
 
     #[test]
     fn another_device_or_engine_is_a_change() {
@@ -525,5 +581,7 @@ mod tests {
         assert_eq!(changes(&auto, &libtorch), ["engine: fused before, libtorch now"]);
         let cuda = on(Device::Cuda(1), Engine::Auto);
         assert_eq!(changes(&libtorch, &cuda), ["device: cpu before, cuda:1 now"]);
+        let plain = TrainConfig { allow_tf32: false, ..cuda.clone() };
+        assert_eq!(changes(&cuda, &plain), ["TF32: true before, false now"]);
     }
 }

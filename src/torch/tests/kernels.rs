@@ -1,10 +1,10 @@
 //! LeNet's kernels against libtorch in f64.
 
 use crate::{
-    Dataset, Init,
+    Dataset, Error, Init,
     kernels::{Batch, Images, InstructionSet, Network, Outcome, PARAMETERS, PIXELS},
     network::LAYERS,
-    torch::{LeNet, Libtorch, Parameters},
+    torch::{BatchOutput, Cudnn, DeviceBatch, LeNet, Libtorch, Parameters},
     train::Samples,
 };
 use proptest::prelude::*;
@@ -206,12 +206,74 @@ fn libtorch_s_engine_computes_the_same() {
     let case = case(5, 20);
     let parameters = Parameters::new(case.parameters.to_vec(), Device::Cpu).unwrap();
     let samples = Samples::Own { images: &case.images, labels: &case.labels };
-    let output = Libtorch::new(Device::Cpu).unwrap().batch(&parameters, samples).unwrap();
+    let cudnn = Cudnn { allow_tf32: true, deterministic: false };
+    let libtorch = Libtorch::new(Device::Cpu, cudnn).unwrap();
+    let (output, computed) = libtorch.batch(&parameters, samples).unwrap();
     let mut got = vec![0.0; PARAMETERS];
-    output.copy_gradients(&mut got).unwrap();
+    computed.copy_to(&mut got).unwrap();
     let got = (output.outcome().unwrap(), got);
     // Twice what the kernels are allowed: see there.
     assert!(off(&got, &exact(&case)) < 2.0 * ALLOWED);
     let (outcome, _) = gradients(&mut Network::new(1), &case, &own(&case));
     assert_eq!(got.0.correct, outcome.correct);
+}
+
+/// Read together, batches have the outcomes that each has alone, whatever their sizes.
+#[test]
+fn outcomes_are_read_together() {
+    let (case, data) = (case(6, 1), data(6));
+    let parameters = Parameters::new(case.parameters.to_vec(), Device::Cpu).unwrap();
+    let cudnn = Cudnn { allow_tf32: true, deterministic: false };
+    let libtorch = Libtorch::new(Device::Cpu, cudnn).unwrap();
+    let order: Vec<_> = (0..80).rev().collect();
+    let outputs: Vec<_> = [0..1, 1..33, 33..80]
+        .map(|range| {
+            let samples = Samples::Of { data: &data, indices: &order[range], next: &[] };
+            libtorch.batch(&parameters, samples).unwrap().0
+        })
+        .into();
+    let alone: Vec<_> = outputs.iter().map(|it| it.outcome().unwrap()).collect();
+    let together = BatchOutput::outcomes(&outputs.iter().collect::<Vec<_>>()).unwrap();
+    assert_eq!(together, alone);
+    assert!(BatchOutput::outcomes(&[]).unwrap().is_empty());
+
+    let answers = case.exact_model.forward(&data.images().to_kind(Kind::Double)).argmax(1, false);
+    let right = answers.eq_tensor(&data.labels()).sum(Kind::Int64).int64_value(&[]) as usize;
+    assert_eq!(together.iter().map(|outcome| outcome.correct).sum::<usize>(), right);
+}
+
+/// The engine sets libtorch to its own config before each batch, whatever another trainer set.
+#[test]
+fn switches_of_cudnn_are_set_and_read_back() {
+    let case = case(8, 2);
+    let parameters = Parameters::new(case.parameters.to_vec(), Device::Cpu).unwrap();
+    for (allow_tf32, deterministic) in [(false, false), (true, true), (false, true), (true, false)]
+    {
+        let cudnn = Cudnn { allow_tf32, deterministic };
+        let libtorch = Libtorch::new(Device::Cpu, cudnn).unwrap();
+        // Other tests have engines too, all with PyTorch's defaults: again where one came in between.
+        let is_set = (0..1_000).any(|_| {
+            let samples = Samples::Own { images: &case.images, labels: &case.labels };
+            libtorch.batch(&parameters, samples).unwrap();
+            Cudnn::current() == cudnn
+        });
+        assert!(is_set, "{cudnn:?}");
+    }
+}
+
+/// What libtorch refuses, as a GPU without memory would be, is an error of one line, not a panic.
+#[test]
+fn an_operator_that_fails_is_an_error() {
+    let case = case(9, 1);
+    let parameters = Parameters::new(case.parameters.to_vec(), Device::Cpu).unwrap();
+    let cudnn = Cudnn { allow_tf32: true, deterministic: false };
+    let libtorch = Libtorch::new(Device::Cpu, cudnn).unwrap();
+    for (shape, labels) in [([2, 1, 4, 4], 2), ([2, 1, 36, 36], 2), ([2, 1, 32, 32], 3)] {
+        let images = Tensor::zeros(shape, (Kind::Float, Device::Cpu));
+        let labels = Tensor::zeros([labels], (Kind::Int64, Device::Cpu));
+        let batch = DeviceBatch { images, labels };
+        let error = libtorch.batch(&parameters, Samples::OnDevice(&batch)).unwrap_err();
+        let message = error.to_string();
+        assert!(matches!(error, Error::Torch { .. }) && !message.contains('\n'), "{message}");
+    }
 }

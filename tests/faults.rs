@@ -206,12 +206,13 @@ fn resuming_says_where_it_starts() {
     assert!(output.status.success(), "{err}");
     let lines: Vec<_> = err.lines().collect();
     assert!(lines[0].starts_with("passed over: ") && lines[0].contains("step-000000050"), "{err}");
-    assert_eq!(lines[1], "resuming in epoch 1, after 1568 of 1600 images");
+    assert_eq!(lines[1], WHERE.trim_end());
+    assert_eq!(lines[2], "resuming in epoch 1, after 1568 of 1600 images");
     assert!(out.contains("epoch 1\nTrain Loss"), "{out}");
 
     // A run that is over is over.
     let (output, out, err) = run(checked(dir.path()).args(["--resume", "--epochs", "1"]));
-    assert!(output.status.success() && err == "resuming after epoch 1\n", "{err}");
+    assert!(output.status.success() && err == format!("{WHERE}resuming after epoch 1\n"), "{err}");
     assert!(out.ends_with("----\nEnd of the training\n"), "{out}");
     let model = dir.path().join("model.safetensors");
     finish(checked(dir.path()).args(["--resume", "--epochs", "1"]), &model);

@@ -2,6 +2,7 @@ use super::{
     checkpoint::{Recipe, Resumable},
     config::TrainConfig,
     device,
+    distorted::Distorted,
     parameters::Parameters,
     ranks::Ranks,
     run::{EpochSums, Run, RunConfig, SavedRun},
@@ -14,7 +15,7 @@ use crate::{
     Error, Result, atomic_file,
     data::Dataset,
     generator::Generator,
-    kernels::PIXELS,
+    kernels::{InstructionSet, PIXELS},
     network,
     train::{Best, Communicator},
     weights::StateDict,
@@ -279,20 +280,36 @@ impl Trainer {
         self.agree_on(data)?;
         let seed = self.config().seed.wrapping_mul(1000).wrapping_add(self.epochs() as u64);
         let order = Generator::manual_seed(seed).permutation(total);
-        for indices in order[done..].chunks(self.config().batch_size) {
-            let rates = self.rates()?;
-            let samples = Samples::Of { data, indices };
-            let outcome = self.engine.gradients(&self.parameters, samples, &self.ranks)?;
-            self.step(rates)?;
-            let known = matches!(outcome, BatchOutcome::Known(_));
-            self.waiting.add(outcome, indices.len(), rates.learning_rate);
-            let samples = self.samples();
-            if known {
-                self.settle()?;
-            }
-            let stats = (self.run.epoch.samples > 0).then(|| self.run.epoch.stats());
-            if let ControlFlow::Break(why) = on_batch(self, Progress { samples, total, stats })? {
-                return Ok(ControlFlow::Break(why));
+        let batch_size = self.config().batch_size;
+        for block in order[done..].chunks(batch_size.saturating_mul(Distorted::BATCHES)) {
+            let distorted = self.config().distortion.map(|distortion| {
+                Distorted {
+                    distortion,
+                    numbers: [self.config().seed, self.epochs() as u64],
+                    threads: self.engine.threads(),
+                    instructions: self.config().instructions.unwrap_or(InstructionSet::best()),
+                }
+                .of(data, block, batch_size, &self.ranks)
+            });
+            let distorted = distorted.transpose()?;
+            let places: Vec<_> = (0..block.len()).collect();
+            let (data, block) = distorted.as_ref().map_or((data, block), |set| (set, &places));
+            for indices in block.chunks(batch_size) {
+                let rates = self.rates()?;
+                let samples = Samples::Of { data, indices };
+                let outcome = self.engine.gradients(&self.parameters, samples, &self.ranks)?;
+                self.step(rates)?;
+                let known = matches!(outcome, BatchOutcome::Known(_));
+                self.waiting.add(outcome, indices.len(), rates.learning_rate);
+                let samples = self.samples();
+                if known {
+                    self.settle()?;
+                }
+                let stats = (self.run.epoch.samples > 0).then(|| self.run.epoch.stats());
+                let progress = Progress { samples, total, stats };
+                if let ControlFlow::Break(why) = on_batch(self, progress)? {
+                    return Ok(ControlFlow::Break(why));
+                }
             }
         }
         self.settle()?;

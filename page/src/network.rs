@@ -2,9 +2,9 @@
 
 use crate::invalid;
 use lenet::{
-    Classifier, Prepared, Result,
+    Classifier, Prediction, Prepared, Result,
     classifier::Activation,
-    network::{LAYERS, Layer},
+    network::{LAYERS, Layer, PARAMETERS},
 };
 
 pub struct Network {
@@ -13,8 +13,22 @@ pub struct Network {
 }
 
 impl Network {
+    /// The parameters in the order of the `state_dict`; after them, where the weights have them, the temperature and the numbers
+    /// that tell what is no digit.
     pub fn new(parameters: Vec<f32>) -> Result<Network> {
-        Ok(Network { classifier: Classifier::from_parameters(&parameters)?, parameters })
+        let (network, calibration) = parameters.split_at(parameters.len().min(PARAMETERS));
+        let mut classifier = Classifier::from_parameters(network)?;
+        if let [temperature, no_digit @ ..] = calibration {
+            classifier = classifier.with_temperature(*temperature)?;
+            if !no_digit.is_empty() {
+                classifier = classifier.with_no_digit(no_digit)?;
+            }
+        }
+        Ok(Network { classifier, parameters })
+    }
+
+    pub fn predict(&self, image: &Prepared) -> Prediction {
+        self.classifier.classify_prepared(image)
     }
 
     pub fn stages(&self, image: &Prepared) -> Vec<Activation> {

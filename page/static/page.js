@@ -73,10 +73,11 @@ function read() {
 }
 
 function verdict() {
-  const { digit, probabilities, whole } = answer;
+  const { digit, probabilities, whole, noDigit } = answer;
   const guess = `${digit}, ${percent(probabilities[digit])}`;
   const second = ranked(probabilities)[1];
   let text = `Read as ${guess}; then ${second}, ${percent(probabilities[second])}.`;
+  if (noDigit >= 0.5) text = `No digit, ${percent(noDigit)}; else ${guess}.`;
   if (current.sample) {
     const { index, label } = current.sample;
     text = `Test digit ${number.format(index)} is a ${label}. Read as ${guess}: ${label === digit ? "right" : "wrong"}.`;
@@ -111,7 +112,7 @@ function show() {
 function showDigit() {
   const digit = $("digit");
   digit.textContent = answer?.digit ?? "?";
-  digit.classList.toggle("empty", !answer);
+  digit.classList.toggle("empty", !answer || answer.noDigit >= 0.5);
   digit.classList.toggle("wrong", answer !== null && current.sample !== undefined && current.sample.label !== answer.digit);
   paint($("prepared"), answer?.prepared ?? new Uint8Array(28 * 28), colours.inked);
 }
@@ -434,7 +435,7 @@ function changeNetwork(text, parameters) {
 }
 
 $("shipped").addEventListener("click", async () => {
-  network.open(shipped(await get("mnist.safetensors")));
+  network.open(shipped(await get("reader.safetensors")));
   $("shipped").hidden = true;
   $("origin").textContent = "trained on 60,000 digits";
   $("own").querySelector("summary").focus();
@@ -545,7 +546,7 @@ new ResizeObserver(([{ contentRect: { width, height }, target }]) => {
 recolour();
 
 try {
-  const [reads, weights] = await Promise.all([get("reader.wasm"), get("mnist.safetensors")]);
+  const [reads, weights] = await Promise.all([get("reader.wasm"), get("reader.safetensors")]);
   compiled = await WebAssembly.compile(reads).catch((error) => {
     const old = "This browser can't run the network: it needs WebAssembly with SIMD, which browsers have since 2023";
     throw new Error(`${old} (${error.message})`);

@@ -227,7 +227,7 @@ test("takes weights that are dropped on it, and refuses what is none", async () 
   }, { name, bytes: Buffer.from(bytes).toString("base64") });
   await draw(page, ZERO);
   await says(page, "^Read as 0");
-  const shipped = built("mnist.safetensors");
+  const shipped = built("reader.safetensors");
   for (const [name, bytes] of [["half", shipped.subarray(0, 1000)], ["zip", Buffer.from("PK\x03\x04 and no more")], ["empty", []], ["large", Buffer.alloc((16 << 20) + 1)]]) {
     await drop(name, bytes);
     await says(page, `^${name} is not read: `);
@@ -300,7 +300,7 @@ test("works without a network once it has been open", async () => {
   await page.waitForSelector("#samples button");
   await draw(page, SEVEN);
   await reads(page, 7);
-  await page.setInputFiles("#weights", { name: "mine", mimeType: "", buffer: built("mnist.safetensors") });
+  await page.setInputFiles("#weights", { name: "mine", mimeType: "", buffer: built("reader.safetensors") });
   await says(page, "^Read as 7");
   assert.ok(await page.$eval("#shipped", (button) => !button.hidden));
   await context.close();

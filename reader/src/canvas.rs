@@ -1,7 +1,10 @@
 use crate::pictures::Random;
 use lenet::image::{DynamicImage, GrayImage, Luma, imageops};
 
-/// White paper that is drawn on in black.
+/// Pixels a unit of length: less is faster to prepare.
+const SCALE: f32 = 0.6;
+
+/// White paper that is drawn on in black. Places and lengths are in units of its own, finer than its pixels.
 pub struct Canvas {
     side: usize,
     /// By rows, 1 is ink.
@@ -9,12 +12,20 @@ pub struct Canvas {
 }
 
 impl Canvas {
+    /// So many units high and wide.
     pub fn new(side: usize) -> Canvas {
+        let side = (side as f32 * SCALE) as usize;
         Canvas { side, ink: vec![0.0; side * side] }
     }
 
-    pub fn side(&self) -> f32 {
-        self.side as f32
+    /// Its height and width, in pixels.
+    pub fn side(&self) -> usize {
+        self.side
+    }
+
+    /// Darkens the pixel of a place.
+    pub fn darken_at(&mut self, x: i64, y: i64, ink: f32) {
+        self.darken((x as f32 * SCALE) as i64, (y as f32 * SCALE) as i64, ink);
     }
 
     /// Darkens a pixel, which may lie outside.
@@ -28,6 +39,7 @@ impl Canvas {
 
     /// A round dot with a soft edge.
     pub fn dot(&mut self, (x, y): (f32, f32), radius: f32) {
+        let (x, y, radius) = (x * SCALE, y * SCALE, radius * SCALE);
         let reach = radius.ceil() as i64 + 1;
         for dy in -reach..=reach {
             for dx in -reach..=reach {
@@ -71,13 +83,13 @@ impl Canvas {
     /// pixels.
     pub fn stamp(&mut self, drawing: &[u8], width: usize, height: f32, angle: f32, thicker: f32) {
         let rows = drawing.len() / width;
-        let scale = rows as f32 / height;
+        let scale = rows as f32 / (height * SCALE);
         let (sin, cos) = angle.sin_cos();
         let at = |x: i64, y: i64| {
             let inside = (0..width as i64).contains(&x) && (0..rows as i64).contains(&y);
             if inside { f32::from(drawing[y as usize * width + x as usize]) / 255.0 } else { 0.0 }
         };
-        let middle = self.side() / 2.0;
+        let middle = self.side as f32 / 2.0;
         for y in 0..self.side {
             for x in 0..self.side {
                 let (dx, dy) = ((x as f32 - middle) * scale, (y as f32 - middle) * scale);
@@ -108,16 +120,16 @@ impl Canvas {
         let image = match random.below(3) {
             // Without the edges, which it mixes with what is not there.
             0 => {
-                let side = self.side as u32 - 8;
-                let blurred = imageops::fast_blur(&image, random.between(0.5, 1.6));
-                imageops::crop_imm(&blurred, 4, 4, side, side).to_image()
+                let side = self.side as u32 - 6;
+                let blurred = imageops::fast_blur(&image, random.between(0.4, 1.2));
+                imageops::crop_imm(&blurred, 3, 3, side, side).to_image()
             }
             _ => image,
         };
         if random.below(3) > 0 {
             return image.into();
         }
-        let side = (image.width() as f32 * random.between(0.25, 0.9)) as u32;
+        let side = (image.width() as f32 * random.between(0.35, 0.95)) as u32;
         imageops::resize(&image, side, side, imageops::FilterType::Triangle).into()
     }
 }

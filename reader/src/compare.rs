@@ -22,6 +22,9 @@ const SEED: u64 = 77;
 /// Pictures of each kind of [`DIGITS`] and [`NUMBERS`].
 const EACH: u64 = 200;
 
+/// Of each kind of what is no digit.
+const OTHERS: usize = 500;
+
 fn right(answers: &Answers) -> f64 {
     let right = answers.iter().filter(|(prediction, truth)| prediction.digit == *truth);
     100.0 * right.count() as f64 / answers.len() as f64
@@ -85,7 +88,7 @@ fn some(images: Vec<(Prepared, u8)>) -> Vec<(Option<Prepared>, u8)> {
 
 /// The kinds of digits, each a name and its images.
 fn digits(mnist: &Mnist) -> Result<Vec<(String, Vec<(Option<Prepared>, u8)>)>> {
-    let kept_out = mnist.training()..mnist.training() + sets::VALIDATION;
+    let kept_out = mnist.training()..mnist.training() + 2_000;
     let faces = fonts::faces(fonts::KEPT_OUT)?;
     let mut kinds = vec![
         ("MNIST's test set, as pictures".to_string(), mnist_test()?),
@@ -93,7 +96,7 @@ fn digits(mnist: &Mnist) -> Result<Vec<(String, Vec<(Option<Prepared>, u8)>)>> {
             "MNIST's images kept out, turned and with other pens".into(),
             some(sets::pictured(mnist, kept_out, SEED)),
         ),
-        (format!("fonts kept out ({} faces)", faces.len()), some(sets::printed(&faces, 3, SEED))),
+        (format!("fonts kept out ({} faces)", faces.len()), some(sets::printed(&faces, 2, SEED))),
         (
             "examples/images: drawn by another hand, three fonts".into(),
             folder(&Path::new(MNIST).join("../../examples/images"))?,
@@ -103,7 +106,7 @@ fn digits(mnist: &Mnist) -> Result<Vec<(String, Vec<(Option<Prepared>, u8)>)>> {
     if let Ok(path) = std::env::var("LENET_OTHER_WRITERS") {
         kinds.push(("other writers".into(), folder(Path::new(&path))?));
     }
-    let pictures = Digits::read();
+    let pictures = Digits::read_from(Path::new(MNIST));
     for (name, make) in DIGITS {
         let images = (0..EACH).map(|i| {
             let (image, text) = make(&pictures, &mut Random::new(SEED << 20 | i));
@@ -152,7 +155,7 @@ pub fn compare(weights: &[&str]) -> Result<()> {
     for (share, faces) in [(Share::KeptOut, fonts::KEPT_OUT), (Share::Training, fonts::TRAINING)] {
         let faces = fonts::faces(faces)?;
         for kind in Kind::ALL {
-            let images = sets::others(kind, share, &faces, 1_000, SEED);
+            let images = sets::others(kind, share, &faces, OTHERS, SEED);
             let mut cells = String::new();
             for (classifier, (threshold, _)) in read.iter().zip(&thresholds) {
                 let scores: Vec<_> = images
@@ -176,7 +179,7 @@ pub fn compare(weights: &[&str]) -> Result<()> {
         header.concat().replace(" ECE |", ""),
         "---|".repeat(weights.len())
     )?;
-    let pictures = Digits::read();
+    let pictures = Digits::read_from(Path::new(MNIST));
     for (name, make) in NUMBERS {
         let mut counts = vec![0; read.len()];
         for i in 0..EACH {

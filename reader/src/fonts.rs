@@ -33,7 +33,6 @@ pub const TRAINING: &[&str] = &[
     "opentype/jura",
     "opentype/kaushanscript",
     "opentype/le-murmure",
-    "opentype/levien",
     "opentype/lobster",
     "opentype/neohellenic",
     "opentype/opendyslexic",
@@ -103,9 +102,6 @@ pub const KEPT_OUT: &[&str] = &[
     "truetype/rufscript",
 ];
 
-/// Of a picture, in pixels.
-const SIDE: usize = 160;
-
 /// Of a family that comes in many weights and widths.
 const MOST_FACES: usize = 6;
 
@@ -160,22 +156,22 @@ impl Face {
         let id = Some(self.font.glyph_id(character)).filter(|id| id.0 > 0)?;
         let outline = self.font.outline(id)?;
         let unit = outline.bounds.height().abs().max(outline.bounds.width().abs());
-        let height = random.between(50.0, 110.0);
+        let height = random.between(30.0, 66.0);
         let (angle, slant) = (random.between(-0.12, 0.12), random.between(-0.12, 0.12));
         let (sin, cos) = angle.sin_cos();
         let middle = (
             (outline.bounds.min.x + outline.bounds.max.x) / 2.0,
             (outline.bounds.min.y + outline.bounds.max.y) / 2.0,
         );
-        let mut canvas = Canvas::new(SIDE);
-        let centre = canvas.side() / 2.0;
+        let mut canvas = Canvas::new(160);
+        let centre = canvas.side() as f32 / 2.0;
         let place = |point: Point| -> ab_glyph_rasterizer::Point {
             let (x, y) =
                 ((point.x - middle.0) * height / unit, (middle.1 - point.y) * height / unit);
             let x = x - slant * y;
             ab_glyph_rasterizer::point(centre + cos * x + sin * y, centre + cos * y - sin * x)
         };
-        let mut rasterizer = Rasterizer::new(SIDE, SIDE);
+        let mut rasterizer = Rasterizer::new(canvas.side(), canvas.side());
         for curve in &outline.curves {
             match *curve {
                 Line(a, b) => rasterizer.draw_line(place(a), place(b)),

@@ -63,12 +63,12 @@ pub fn calibrate(from: &Path, to: &Path) -> Result<()> {
     // Digits of all kinds, each in a distorted version too, and what is none.
     let distortion = config(1).distortion.unwrap_or(Distortion::NONE);
     let made = [
-        sets::pictured(&mnist, 0..20_000, 11),
-        sets::printed(&faces, 6, 12),
-        sets::drawn(12_000, 13),
+        sets::pictured(&mnist, 0..6_000, 11),
+        sets::printed(&faces, 2, 12),
+        sets::drawn(4_000, 13),
     ];
     let (train, _) = mnist.sets()?;
-    let mut digits: Vec<[u8; 1024]> = train.image_bytes()[20_000..50_000].to_vec();
+    let mut digits: Vec<[u8; 1024]> = train.image_bytes()[30_000..50_000].to_vec();
     for (prepared, _) in made.iter().flatten() {
         digits.push(input(prepared)?);
     }
@@ -82,7 +82,7 @@ pub fn calibrate(from: &Path, to: &Path) -> Result<()> {
         digits.iter().map(|image| (features(&plain.stages_of(image)), false)).collect();
     eprintln!("{} digits", examples.len());
     for (number, kind) in Kind::ALL.into_iter().enumerate() {
-        let count = if kind == Kind::Letter { 40_000 } else { 12_000 };
+        let count = if kind == Kind::Letter { 12_000 } else { 4_000 };
         for prepared in sets::others(kind, Share::Training, &faces, count, 20 + number as u64) {
             examples.push((features(&plain.stages(&prepared)), true));
         }
@@ -95,7 +95,7 @@ pub fn calibrate(from: &Path, to: &Path) -> Result<()> {
         .iter()
         .map(|image| head.logit(&features(&plain.stages_of(image))))
         .collect();
-    let others = sets::pictured(&mnist, kept_out, 14);
+    let others = sets::pictured(&mnist, kept_out.start..kept_out.start + 1_000, 14);
     scores
         .extend(others.iter().map(|(prepared, _)| head.logit(&features(&plain.stages(prepared)))));
     scores.sort_by(f32::total_cmp);

@@ -142,7 +142,7 @@ fn shape(share: Share, random: &mut Random) -> DynamicImage {
                 for dx in -steps..=steps {
                     let (u, v) = (dx as f32 / (size * wide), dy as f32 / (size * high));
                     let inside = 1.0 - (u.abs().powf(power) + v.abs().powf(power));
-                    canvas.darken(75 + dx, 75 + dy, inside * 12.0);
+                    canvas.darken_at(75 + dx, 75 + dy, inside * 12.0);
                 }
             }
         }
@@ -231,7 +231,7 @@ fn texture(share: Share, random: &mut Random) -> DynamicImage {
             for y in 20..130 {
                 for x in 20..130 {
                     let on = (x as f32 / field) as i64 + (y as f32 / field) as i64;
-                    canvas.darken(x, y, (on % 2) as f32);
+                    canvas.darken_at(x, y, (on % 2) as f32);
                 }
             }
         }
@@ -246,7 +246,7 @@ fn texture(share: Share, random: &mut Random) -> DynamicImage {
                 for x in 20..130i64 {
                     let wave =
                         |&(u, v, w): &(f32, f32, f32)| (u * x as f32 + v * y as f32 + w).sin();
-                    canvas.darken(x, y, 2.0 * waves.iter().map(wave).sum::<f32>());
+                    canvas.darken_at(x, y, 2.0 * waves.iter().map(wave).sum::<f32>());
                 }
             }
         }

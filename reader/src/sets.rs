@@ -134,7 +134,7 @@ pub fn training(mnist: &Mnist) -> Result<Dataset> {
     let mut pixels = train.image_bytes().as_flattened().to_vec();
     let mut labels = train.label_bytes().to_vec();
     let faces = fonts::faces(fonts::TRAINING)?;
-    let made = [pictured(mnist, 0..35_000, 1), printed(&faces, 10, 2), drawn(30_000, 3)];
+    let made = [pictured(mnist, 0..30_000, 1), printed(&faces, 7, 2), drawn(20_000, 3)];
     for (kind, made) in ["MNIST as pictures", "fonts", "drawn"].into_iter().zip(made) {
         eprintln!("{kind}: {} images", made.len());
         for (prepared, label) in made {

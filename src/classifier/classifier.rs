@@ -42,12 +42,13 @@ pub struct Classifier {
     no_digit: Option<NoDigit>,
 }
 
-/// What `train_mnist --seed 0` gives: the post's recipe.
+/// What `scripts/reader` makes. The post's recipe gives `weights/mnist.safetensors`.
 const PRETRAINED: &[u8] =
-    include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/weights/mnist.safetensors"));
+    include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/weights/reader.safetensors"));
 
 impl Classifier {
-    /// With the weights that come with this crate, trained on MNIST by the post's recipe.
+    /// With the weights that come with this crate, `weights/reader.safetensors`: trained on distorted images of MNIST, of fonts and of
+    /// drawn digits, calibrated, and with what tells that there is no digit.
     ///
     /// # Errors
     ///
@@ -308,7 +309,7 @@ mod tests {
         let pretrained = Classifier::pretrained().unwrap();
         let parameters = &pretrained.parameters[..];
         let again = Classifier::from_parameters(parameters).unwrap();
-        assert_eq!(again.classify_prepared(&image), pretrained.classify_prepared(&image));
+        assert_eq!(again.stages(&image), pretrained.stages(&image));
         assert!(Classifier::from_parameters(&parameters[1..]).is_err());
         for wrong in [f32::NAN, f32::INFINITY, -f32::MAX] {
             let mut parameters = parameters.to_vec();

@@ -145,8 +145,9 @@ impl Distortion {
         for (y, row) in distorted.iter_mut().enumerate() {
             // Whole rows at each step, so that the compiler makes vectors of them.
             let mut places: [[f64; SIDE]; 2] = [[0.0; SIDE]; 2];
-            for x in 0..SIDE {
-                (places[0][x], places[1][x]) = from(x as f64, y as f64);
+            let [across, down] = &mut places;
+            for (x, (across, down)) in across.iter_mut().zip(down).enumerate() {
+                (*across, *down) = from(x as f64, y as f64);
             }
             if let Some(shifts) = &shifts {
                 for (places, shifts) in places.iter_mut().zip(&shifts[y]) {

@@ -16,6 +16,9 @@ use std::{fs, io::Write, path::Path};
 /// Answers with their truths.
 type Answers = Vec<(Prediction, u8)>;
 
+/// Images with their truths; none where nothing is found in a picture.
+type Images = Vec<(Option<Prepared>, u8)>;
+
 /// The seed of all pictures to compare with: none of those that weights are trained on has it.
 const SEED: u64 = 77;
 
@@ -55,7 +58,7 @@ fn answers(classifier: &Classifier, images: &[(Option<Prepared>, u8)]) -> Answer
 }
 
 /// MNIST's test images, as pictures of 28x28, white on black.
-fn mnist_test() -> Result<Vec<(Option<Prepared>, u8)>> {
+fn mnist_test() -> Result<Images> {
     let read = |name| Ok::<_, anyhow::Error>(Idx::read(Path::new(MNIST).join(name))?.numbers);
     let (images, labels) = (read("t10k-images-idx3-ubyte.gz")?, read("t10k-labels-idx1-ubyte.gz")?);
     let picture =
@@ -66,7 +69,7 @@ fn mnist_test() -> Result<Vec<(Option<Prepared>, u8)>> {
 }
 
 /// A folder of pictures whose names begin with the digit.
-fn folder(path: &Path) -> Result<Vec<(Option<Prepared>, u8)>> {
+fn folder(path: &Path) -> Result<Images> {
     let mut paths: Vec<_> =
         fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
     paths.sort();
@@ -82,12 +85,12 @@ fn folder(path: &Path) -> Result<Vec<(Option<Prepared>, u8)>> {
     Ok(images)
 }
 
-fn some(images: Vec<(Prepared, u8)>) -> Vec<(Option<Prepared>, u8)> {
+fn some(images: Vec<(Prepared, u8)>) -> Images {
     images.into_iter().map(|(prepared, digit)| (Some(prepared), digit)).collect()
 }
 
 /// The kinds of digits, each a name and its images.
-fn digits(mnist: &Mnist) -> Result<Vec<(String, Vec<(Option<Prepared>, u8)>)>> {
+fn digits(mnist: &Mnist) -> Result<Vec<(String, Images)>> {
     let kept_out = mnist.training()..mnist.training() + 2_000;
     let faces = fonts::faces(fonts::KEPT_OUT)?;
     let mut kinds = vec![

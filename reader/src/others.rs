@@ -166,7 +166,7 @@ fn shape(share: Share, random: &mut Random) -> DynamicImage {
             // A star.
             let n = 2 * (4 + random.below(4));
             let inner = random.between(0.3, 0.6);
-            let away = |i: usize| if i % 2 == 0 { 1.0 } else { inner };
+            let away = |i: usize| if i.is_multiple_of(2) { 1.0 } else { inner };
             let star = corners(n).enumerate().map(|(i, angle)| at(angle, away(i)));
             closed(&mut canvas, &star.collect::<Vec<_>>());
         }

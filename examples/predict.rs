@@ -14,8 +14,8 @@ use std::{
 
 /// Read the digits in images.
 ///
-/// Of each image one line is printed: its name, the digit, and the most probable digits with their probabilities. An image
-/// holds one digit, or with --number several, dark on light or light on dark, of up to 512 MiB in memory: PNG, JPEG, BMP or PNM,
+/// Of each image one line is printed: its name, the digit, and the most probable digits with their probabilities; or "no digit",
+/// how likely that is, and what it would be otherwise. An image holds one digit, or with --number several, dark on light or light on dark, of up to 512 MiB in memory: PNG, JPEG, BMP or PNM,
 /// told from the content.
 ///
 /// Exit codes: 0 every image was read; 1 some could not be, or the weights could not: see stderr; 2 wrong usage.
@@ -34,8 +34,8 @@ struct Args {
     /// Read all digits in an image, line by line, and print them with the probability of the least certain one
     #[arg(long, conflicts_with_all = ["top", "explain"])]
     number: bool,
-    /// Print a JSON object a line: image, digit, probabilities (of 0 to 9), or image and error; with --number: image, number,
-    /// digits (each with its line, bounds, digit and probabilities)
+    /// Print a JSON object a line: image, digit, probabilities (of 0 to 9), no_digit (its probability; null where the weights do
+    /// not tell), or image and error; with --number: image, number, digits (each with its line, bounds, and the same)
     #[arg(long)]
     json: bool,
     /// Draw what the network saw, and what each of its layers made of it; of one image
@@ -127,7 +127,11 @@ fn run(args: &Args) -> Result<bool> {
 fn line(path: &Path, prediction: &Prediction, top: u8) -> String {
     let ranked = prediction.ranked().into_iter().take(top.into());
     let ranked = ranked.map(|(digit, p)| format!("{digit} {:.1} %", 100.0 * p)).collect::<Vec<_>>();
-    format!("{}: {} ({})", on_a_line(path), prediction.digit, ranked.join(", "))
+    let (name, ranked) = (on_a_line(path), ranked.join(", "));
+    match prediction.no_digit.filter(|_| !prediction.is_digit()) {
+        Some(p) => format!("{name}: no digit ({:.1} %; else {ranked})", 100.0 * p),
+        None => format!("{name}: {} ({ranked})", prediction.digit),
+    }
 }
 
 /// A name may have line breaks, and what else a terminal obeys: they are escaped.
@@ -144,6 +148,7 @@ fn json(path: &Path, prediction: &Prediction) -> String {
         "image": path.to_string_lossy(),
         "digit": prediction.digit,
         "probabilities": prediction.probabilities,
+        "no_digit": prediction.no_digit,
     });
     object.to_string()
 }
@@ -172,6 +177,7 @@ fn number_json(path: &Path, readings: &[Reading]) -> String {
             "bounds": reading.bounds,
             "digit": reading.prediction.digit,
             "probabilities": reading.prediction.probabilities,
+            "no_digit": reading.prediction.no_digit,
         })
     };
     let digits: Vec<_> = readings.iter().map(digit).collect();

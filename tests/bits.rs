@@ -4,6 +4,7 @@
 
 use lenet::{
     Classifier, Dataset, Mnist, TrainConfig, Trainer,
+    data::Distortion,
     lenet_1998::{LeNet1998TrainConfig, LeNet1998Trainer},
     train::{Device, InstructionSet},
     weights::{Array, StateDict},
@@ -16,7 +17,7 @@ const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/weights/mnist.safete
 /// A row of the file: what is trained, on the first `images` of the training set, for how long.
 #[derive(Debug, Clone, PartialEq)]
 struct Row {
-    /// `pytorch`, `paddle` or `lenet_1998`; or `logits`, those that the weights in the repository give for test images.
+    /// `pytorch`, `paddle`, `augmented` or `lenet_1998`; or `logits`, those that the weights in the repository give for test images.
     what: String,
     seed: u64,
     images: usize,
@@ -51,6 +52,7 @@ fn config(row: &Row) -> Option<TrainConfig> {
     let recipe = match &*row.what {
         "pytorch" => TrainConfig::pytorch(),
         "paddle" => TrainConfig::paddle(),
+        "augmented" => TrainConfig::augmented(),
         _ => return None,
     };
     Some(TrainConfig { seed: row.seed, device: Device::Cpu, ..recipe })
@@ -101,7 +103,7 @@ fn is_short(row: &Row) -> bool {
 #[test]
 fn short_rows() {
     let rows: Vec<_> = rows().into_iter().filter(is_short).collect();
-    assert_eq!(rows.len(), 5);
+    assert_eq!(rows.len(), 6);
     // Other CPUs are emulated by scripts/check-aarch64: one recipe says as much as two, and 1,000 images as 10,000.
     let is_enough =
         |row: &Row| cfg!(target_arch = "x86_64") || row.what != "paddle" && row.images < 10_000;
@@ -135,22 +137,27 @@ fn long_rows() {
 
 #[test]
 fn threads_and_instructions_change_nothing() {
-    let row = rows().into_iter().find(|row| is_short(row) && config(row).is_some()).unwrap();
     // The last batch has 21 images: two whole units of eight, and five.
     let data = mnist().train.first(32 * 20 + 21);
-    let with = |instructions, threads| {
-        let config = config(&row).unwrap();
-        trained(TrainConfig { instructions, threads, ..config }, 1, &data)
-    };
-    let expected = with(None, None);
-    for instructions in InstructionSet::available() {
-        for threads in [1, 2, 3, 8] {
-            let got = with(Some(instructions), Some(threads));
-            assert_eq!(got, expected, "{instructions:?}, {threads} threads");
+    for recipe in ["pytorch", "augmented"] {
+        let row = rows().into_iter().find(|row| is_short(row) && row.what == recipe).unwrap();
+        let with = |instructions, threads| {
+            let config = config(&row).unwrap();
+            trained(TrainConfig { instructions, threads, ..config }, 1, &data)
+        };
+        let expected = with(None, None);
+        for instructions in InstructionSet::available() {
+            for threads in [1, 2, 3, 8] {
+                let got = with(Some(instructions), Some(threads));
+                assert_eq!(got, expected, "{recipe}, {instructions:?}, {threads} threads");
+            }
         }
+        let config = config(&row).unwrap();
+        let distortion = config.distortion;
+        let distortion = distortion.map(|distortion| Distortion { elastic: 2.001, ..distortion });
+        let other = TrainConfig { learning_rate: 1.000_001e-3, distortion, ..config };
+        assert_ne!(trained(other, 1, &data), expected, "{recipe}");
     }
-    let other = TrainConfig { learning_rate: 1.000_001e-3, ..config(&row).unwrap() };
-    assert_ne!(trained(other, 1, &data), expected);
 }
 
 /// A run that is resumed with other threads and other instructions ends with the same bits.

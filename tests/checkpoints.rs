@@ -58,18 +58,20 @@ fn bits(trainer: &Trainer) -> Vec<u32> {
     weights.iter().flat_map(|(_, array)| array.values()).map(|value| value.to_bits()).collect()
 }
 
-/// Each optimizer, and each schedule that looks back, with clipping.
+/// Each optimizer, and each schedule that looks back, with clipping and distortions.
 fn configs() -> Vec<TrainConfig> {
     let sgd = Sgd { momentum: 0.9, nesterov: true, ..Sgd::default() };
     let one_cycle = OneCycleLr::new(0.01, 18);
+    let distorted = TrainConfig::augmented().distortion;
     let cosine = Schedule::CosineAnnealingLr { t_max: 3, eta_min: 1e-5 };
     [
-        (Optimizer::Adam(Adam::default()), Schedule::Constant, None),
-        (Optimizer::AdamW(AdamW::default()), Schedule::OneCycleLr(one_cycle), Some(0.5)),
-        (Optimizer::Sgd(sgd), Schedule::StepLr { step_size: 1, gamma: 0.5 }, None),
-        (Optimizer::Sgd(Sgd::default()), cosine, Some(2.0)),
+        (Optimizer::Adam(Adam::default()), Schedule::Constant, None, None),
+        (Optimizer::AdamW(AdamW::default()), Schedule::OneCycleLr(one_cycle), Some(0.5), distorted),
+        (Optimizer::Sgd(sgd), Schedule::StepLr { step_size: 1, gamma: 0.5 }, None, distorted),
+        (Optimizer::Sgd(Sgd::default()), cosine, Some(2.0), None),
     ]
-    .map(|(optimizer, schedule, clip_norm)| TrainConfig {
+    .map(|(optimizer, schedule, clip_norm, distortion)| TrainConfig {
+        distortion,
         batch_size: 8,
         seed: 7,
         optimizer,

@@ -12,6 +12,9 @@ use std::{fs, path::Path, sync::Arc, thread};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
+/// Where those weights are.
+const SHIPPED: &str = "weights/reader.safetensors";
+
 fn pretrained() -> Classifier {
     Classifier::pretrained().unwrap()
 }
@@ -43,7 +46,7 @@ fn right(every: usize, picture: impl Fn(usize, GrayImage) -> DynamicImage) -> us
 /// How many of them the network reads right when it is given them as in training.
 fn right_by_the_network(every: usize) -> usize {
     let config = TrainConfig { device: Device::Cpu, threads: Some(1), ..TrainConfig::pytorch() };
-    let weights = Path::new(ROOT).join("weights/mnist.safetensors");
+    let weights = Path::new(ROOT).join(SHIPPED);
     let trainer = Trainer::with_weights(config, weights).unwrap();
     let test = Mnist::open(Path::new(ROOT).join("data/mnist")).unwrap().test;
     let pixels = test.image_bytes().iter().step_by(every).flatten().copied().collect();
@@ -90,9 +93,9 @@ fn random(seed: u32) -> impl FnMut(u32) -> u32 {
 /// How many of the network's right answers are lost on the way is what the preparation costs.
 #[test]
 fn mnist_s_own_images_are_read_as_well_as_by_the_network() {
-    assert_eq!(right_by_the_network(1), 9_862);
-    assert_eq!(right(1, |_, image| image.into()), 9_859);
-    assert_eq!(right(1, |_, image| inverted(image).into()), 9_859);
+    assert_eq!(right_by_the_network(1), 9_926);
+    assert_eq!(right(1, |_, image| image.into()), 9_924);
+    assert_eq!(right(1, |_, image| inverted(image).into()), 9_924);
 }
 
 /// Of every fortieth.
@@ -105,7 +108,7 @@ fn so_are_they_as_pictures() {
         right(40, |i, image| inverted(on_a_sheet(i, &image)).into()),
         right(40, |i, image| photograph(i, &image).into()),
     ];
-    assert_eq!(figures, [246, 246, 246, 246, 244]);
+    assert_eq!(figures, [249, 250, 249, 249, 249]);
 }
 
 fn samples() -> Vec<(String, DynamicImage)> {
@@ -118,9 +121,9 @@ fn samples() -> Vec<(String, DynamicImage)> {
     paths.iter().map(|path| (name(path), image::open(path).unwrap())).collect()
 }
 
-/// Eight styles of ten digits. A 1 with an upstroke, rare in MNIST, is taken for a 7.
+/// Eight styles of ten digits.
 #[test]
-fn of_the_samples_78_of_80_are_read_right() {
+fn the_samples_are_all_read_right() {
     let classifier = pretrained();
     let samples = samples();
     assert_eq!(samples.len(), 80);
@@ -132,7 +135,7 @@ fn of_the_samples_78_of_80_are_read_right() {
         .filter(|(name, read)| !name.starts_with(char::from(b'0' + read.digit)))
         .map(|(name, read)| format!("{name} read as {}", read.digit))
         .collect();
-    assert_eq!(wrong, ["1-pen.png read as 7", "1-photo.jpg read as 7"]);
+    assert_eq!(wrong, [""; 0]);
     // Alone as in company.
     for (image, together) in images.iter().zip(&read).step_by(9) {
         let alone = classifier.classify(image).unwrap();
@@ -175,8 +178,10 @@ fn a_batch_of_any_size_is_read_as_one_by_one() {
 }
 
 fn softmax(logits: [f32; 10]) -> [f32; 10] {
-    let sum: f32 = logits.iter().map(|logit| logit.exp()).sum();
-    logits.map(|logit| logit.exp() / sum)
+    let metadata = StateDict::read(Path::new(ROOT).join(SHIPPED)).unwrap().metadata;
+    let temperature: f32 = metadata["temperature"].parse().unwrap();
+    let powers = logits.map(|logit| (logit / temperature).exp());
+    powers.map(|power| power / powers.iter().sum::<f32>())
 }
 
 #[test]
@@ -458,9 +463,10 @@ fn many_threads_share_one() {
 #[test]
 fn weights_of_any_form_will_do_but_not_of_any_network() {
     let folder = tempfile::tempdir().unwrap();
-    let weights = StateDict::read(Path::new(ROOT).join("weights/mnist.safetensors")).unwrap();
+    let path = Path::new(ROOT).join("weights/mnist.safetensors");
+    let weights = StateDict::read(&path).unwrap();
     let (_, image) = &samples()[0];
-    let expected = pretrained().classify(image).unwrap();
+    let expected = Classifier::open(path).unwrap().classify(image).unwrap();
     for name in ["a.pt", "b.npz", "c.pdparams"] {
         let path = folder.path().join(name);
         weights.write(&path).unwrap();
@@ -494,7 +500,7 @@ fn weights_of_any_form_will_do_but_not_of_any_network() {
 /// Libtorch beside it.
 #[cfg(feature = "torch")]
 mod torch {
-    use super::{ROOT, pretrained, samples};
+    use super::{ROOT, SHIPPED, pretrained, samples};
     use lenet::{
         LeNet, Prepared,
         tch::{self, Device, Kind, Tensor, nn, nn::Module},
@@ -511,7 +517,7 @@ mod torch {
         let generator = GENERATOR.lock();
         let net = LeNet::new(&vs.root());
         drop(generator);
-        weights::load(&mut vs, Path::new(ROOT).join("weights/mnist.safetensors")).unwrap();
+        weights::load(&mut vs, Path::new(ROOT).join(SHIPPED)).unwrap();
         let pixels = Tensor::from_slice(image.input().as_raw()).view([1, 1, 32, 32]);
         let logits = tch::no_grad(|| net.forward(&(pixels.to_kind(Kind::Float) / 255.0)));
         Vec::try_from(logits.view([10])).unwrap().try_into().unwrap()

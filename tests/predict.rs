@@ -54,6 +54,28 @@ fn prints_json() {
 }
 
 #[test]
+fn says_what_is_no_digit() {
+    let (output, out, err) = run(predict().args(["others/K.png", "3-marker.png"]));
+    assert!(output.status.success() && err.is_empty(), "{err}");
+    let lines: Vec<_> = out.lines().collect();
+    assert!(
+        lines[0].starts_with("others/K.png: no digit (") && lines[0].contains(" %; else "),
+        "{out}"
+    );
+    let (_, out, _) = run(predict().args(["--json", "others/K.png", "3-marker.png"]));
+    let objects: Vec<serde_json::Value> =
+        out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let no_digit = |i: usize| objects[i]["no_digit"].as_f64().unwrap();
+    assert!(no_digit(0) >= 0.5 && no_digit(1) < 0.5, "{out}");
+    let weights = "../../weights/mnist.safetensors";
+    let (_, out, _) = run(predict().args(["--json", "--weights", weights, "others/K.png"]));
+    assert!(
+        serde_json::from_str::<serde_json::Value>(&out).unwrap()["no_digit"].is_null(),
+        "{out}"
+    );
+}
+
+#[test]
 fn reads_folders_and_standard_input() {
     let (output, out, err) = run(predict().arg("."));
     assert!(output.status.success(), "{err}");

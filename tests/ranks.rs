@@ -99,6 +99,8 @@ fn configs() -> Vec<TrainConfig> {
         (100, adam, Schedule::Constant, Some(1.0)),
     ]
     .map(|(batch_size, optimizer, schedule, clip_norm)| TrainConfig {
+        // With distorted images and without.
+        distortion: TrainConfig::augmented().distortion.filter(|_| batch_size % 20 == 0),
         batch_size,
         optimizer,
         schedule,

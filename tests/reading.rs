@@ -31,9 +31,9 @@ fn number(classifier: &Classifier, image: &DynamicImage) -> String {
 fn digits_are_read_in_pictures_of_every_kind() {
     let (classifier, digits) = (Classifier::pretrained().unwrap(), Digits::read());
     let floor = |name: &str| match name {
-        "tiny scan" => 15,
-        "hard shadow" => 15,
-        _ => 21,
+        "tiny scan" => 18,
+        "hard shadow" => 21,
+        _ => 23,
     };
     for &(name, make) in DIGITS {
         let right = (0..EACH).filter(|i| {
@@ -56,7 +56,7 @@ fn numbers_are_read_by_lines_and_from_left_to_right() {
         });
         let right = right.count();
         println!("{name}: {right} of {EACH}");
-        let floor = if name.starts_with("touching") { 2 } else { 17 };
+        let floor = if name.starts_with("touching") { 5 } else { 20 };
         assert!(right >= floor, "{name}: {right} of {EACH}");
     }
 }

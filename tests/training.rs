@@ -1,7 +1,8 @@
 //! The trainer: what it counts, that it repeats itself, and how it stops.
 
 use lenet::{
-    Classifier, Dataset, Engine, Error, Evaluation, Init, Mnist, TrainConfig, Trainer,
+    Classifier, Dataset, Engine, Error, Evaluation, Init, Mnist, Schedule, TrainConfig, Trainer,
+    data::Distortion,
     train::{Device, auto_device, device_named},
 };
 use std::ops::ControlFlow::Continue;
@@ -43,6 +44,36 @@ fn the_recipes_are_the_post_s() {
     let paddle = TrainConfig::paddle();
     assert_eq!((paddle.epochs, paddle.batch_size, paddle.learning_rate), (10, 64, 1e-3));
     assert_eq!(paddle.init, Init::Paddle);
+}
+
+/// Half the errors of a validation split in a hundredth of the epochs is too much to ask: that it trains, with a schedule of MNIST's
+/// steps, on versions that change from epoch to epoch and not from run to run.
+#[test]
+fn augmented_trains_on_versions_of_the_images() {
+    let recipe = TrainConfig::augmented();
+    let Schedule::OneCycleLr(one_cycle) = recipe.schedule else { panic!("{:?}", recipe.schedule) };
+    assert_eq!(one_cycle.total_steps, recipe.epochs * 938);
+    assert_eq!(recipe.batch_size, 64);
+
+    let data = mnist().train.first(320);
+    let distortion = recipe.distortion.unwrap();
+    let seed = 5;
+    let augmented = TrainConfig { distortion: Some(distortion), seed, ..config() };
+    let mut trainer = Trainer::new(augmented).unwrap();
+    // By hand: the versions of each epoch as a set of their own, for as long as they are the same.
+    let mut by_hand = Trainer::new(TrainConfig { seed, ..config() }).unwrap();
+    let versions = |epoch| {
+        let images = data.image_bytes().iter().enumerate();
+        let versions =
+            images.flat_map(|(i, image)| distortion.version(image, [seed, epoch, i as u64]));
+        Dataset::from_pixels(versions.collect(), data.label_bytes().to_vec()).unwrap()
+    };
+    for epoch in 0..2 {
+        let stats = trainer.train_epoch(&data).unwrap();
+        assert_eq!(stats, by_hand.train_epoch(&versions(epoch)).unwrap());
+        assert_eq!(weights(&trainer), weights(&by_hand));
+    }
+    assert_ne!(versions(0).image_bytes(), versions(1).image_bytes());
 }
 
 #[test]
@@ -219,6 +250,13 @@ fn bad_arguments_are_refused() {
         (TrainConfig { batch_size: 0, ..config() }, "batch_size"),
         (TrainConfig { learning_rate: 0.0, ..config() }, "learning_rate"),
         (TrainConfig { learning_rate: f64::NAN, ..config() }, "learning_rate"),
+        (
+            TrainConfig {
+                distortion: Some(Distortion { scale: 2.0, ..Distortion::NONE }),
+                ..config()
+            },
+            "distortion.scale",
+        ),
         (TrainConfig { threads: Some(0), ..config() }, "threads"),
         (TrainConfig { threads: Some(1 << 16), ..config() }, "threads"),
         (TrainConfig { device: Device::Cuda(99), ..config() }, "cuda:99"),

@@ -152,7 +152,41 @@ STYLES = {
     "breip.png": printed("breip", (140, 20, 30), (235, 235, 235)),
 }
 
+# What is no digit, or several, or nothing: in the folder others.
+LETTERS = {
+    "K": [[(28, 5), (27, 50), (26, 95)], [(74, 8), (50, 32), (28, 52)], [(34, 48), (56, 70), (78, 95)]],
+    "R": [[(28, 6), (27, 50), (26, 95)], [(28, 6), (62, 8), (74, 26), (58, 46), (28, 50)], [(44, 50), (60, 72), (80, 95)]],
+    "m": [[(14, 40), (15, 66), (14, 95)], [(15, 52), (30, 40), (44, 52), (45, 94)], [(45, 52), (62, 40), (76, 52), (78, 94)]],
+    "star": [[(50, 4), (64, 48), (79, 92)], [(79, 92), (44, 66), (6, 38)], [(6, 38), (50, 38), (96, 38)],
+             [(96, 38), (58, 66), (20, 94)], [(20, 94), (36, 48), (50, 4)]],
+    "scribble": [[(20, 30), (70, 20), (30, 60), (80, 40), (25, 80), (85, 70), (40, 95), (60, 10), (75, 85), (15, 50)]],
+}
+
+
+def written(sign, chance):
+    ink = strokes(LETTERS, sign, chance, (160, 160), (35, 25), 7, 100)
+    return Image.composite(Image.new("L", ink.size, 30), Image.new("L", ink.size, 250), ink)
+
+
+def number(digits, chance):
+    """Digits side by side on paper under light from one side."""
+    size = (40 + 62 * len(digits), 130)
+    ink = Image.new("L", size)
+    for place, digit in enumerate(digits):
+        one = strokes(ROUND, int(digit), chance, size, (20 + 62 * place, 24 + chance.randint(-4, 4)), 6, 78)
+        ink.paste(255, mask=one)
+    paper = light(chance, size, 230, 170, 3)
+    return Image.composite(paper.point(lambda v: v * 0.3), paper, ink)
+
+
+OTHERS = {f"{sign}.png": lambda chance, sign=sign: written(sign, chance) for sign in LETTERS}
+OTHERS |= {f"{digits}.jpg": lambda chance, digits=digits: number(digits, chance) for digits in ("25", "407", "1863")}
+OTHERS["blank.jpg"] = lambda chance: light(chance, (200, 150), 225, 180, 4)
+
 if __name__ == "__main__":
+    for name, picture in OTHERS.items():
+        image = picture(random.Random(name))
+        image.save(HERE / "others" / name, **({"quality": 80} if name.endswith("jpg") else {"optimize": True}))
     for style, picture in STYLES.items():
         for digit in range(10):
             image = picture(digit, random.Random(f"{digit}-{style}"))

@@ -29,8 +29,7 @@ fn place<T>(of: impl FnOnce(&Reader) -> Option<&[T]>) -> *const T {
     READER.with_borrow(|reader| reader.as_ref().and_then(of).map_or(ptr::null(), <[T]>::as_ptr))
 }
 
-/// Starts, with the parameters in the room: f32, in the order of the `state_dict`. Where they are refused, the network that was
-/// there stays.
+/// Starts, with the [`parameters`] in the room. Where they are refused, the network that was there stays.
 #[unsafe(no_mangle)]
 extern "C" fn start() -> bool {
     told(Reader::new(parameters::taken()).map(|reader| READER.set(Some(reader))))
@@ -88,6 +87,12 @@ extern "C" fn probabilities() -> *const f32 {
 #[unsafe(no_mangle)]
 extern "C" fn whole_probabilities() -> *const f32 {
     place(|reader| Some(reader.whole_probabilities()))
+}
+
+/// How likely what was read is no digit; NaN where the weights do not tell.
+#[unsafe(no_mangle)]
+extern "C" fn no_digit() -> f32 {
+    READER.with_borrow(|reader| reader.as_ref().map_or(f32::NAN, Reader::no_digit))
 }
 
 /// By how much the lead of the digit changes with ink at a pixel: 32x32.

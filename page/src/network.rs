@@ -1,8 +1,8 @@
 //! A network whose weights are at hand, too.
 
-use crate::exchange::invalid;
+use crate::{exchange::invalid, parameters};
 use lenet::{
-    Classifier, Prepared, Result,
+    Classifier, Prediction, Prepared, Result,
     classifier::Activation,
     network::{LAYERS, Layer},
 };
@@ -13,8 +13,13 @@ pub struct Network {
 }
 
 impl Network {
+    /// The numbers are as [`parameters`](crate::parameters) has them.
     pub fn new(parameters: Vec<f32>) -> Result<Network> {
-        Ok(Network { classifier: Classifier::from_parameters(&parameters)?, parameters })
+        Ok(Network { classifier: parameters::classifier(&parameters)?, parameters })
+    }
+
+    pub fn predict(&self, image: &Prepared) -> Prediction {
+        self.classifier.classify_prepared(image)
     }
 
     pub fn stages(&self, image: &Prepared) -> Vec<Activation> {

@@ -19,7 +19,7 @@ thread_local! {
 /// Starts, with the parameters in the room: f32, in the order of the `state_dict`.
 #[unsafe(no_mangle)]
 extern "C" fn start() -> bool {
-    let classifier = Classifier::from_parameters(&parameters::taken());
+    let classifier = parameters::classifier(&parameters::taken());
     told(classifier.map(|classifier| CLASSIFIER.set(Some(classifier))))
 }
 

@@ -17,13 +17,13 @@ pub struct Reader {
     off: BTreeSet<(usize, usize)>,
     image: Option<Prepared>,
     stages: Vec<Activation>,
-    probabilities: [f32; 10],
-    whole_probabilities: [f32; 10],
+    prediction: Prediction,
+    whole_prediction: Prediction,
     why: Why,
 }
 
 impl Reader {
-    /// `parameters` are in the order of the `state_dict`.
+    /// `parameters` are as [`Network::new`] takes them.
     pub fn new(parameters: Vec<f32>) -> Result<Reader> {
         Ok(Reader {
             whole: Network::new(parameters)?,
@@ -31,8 +31,8 @@ impl Reader {
             off: BTreeSet::new(),
             image: None,
             stages: vec![],
-            probabilities: [0.0; 10],
-            whole_probabilities: [0.0; 10],
+            prediction: Prediction::from_logits([0.0; 10]),
+            whole_prediction: Prediction::from_logits([0.0; 10]),
             why: Why::default(),
         })
     }
@@ -58,10 +58,10 @@ impl Reader {
 
     fn read(&mut self, image: Prepared) {
         self.stages = self.network().stages(&image);
-        self.probabilities = softmax(&self.stages);
-        self.whole_probabilities = match self.cut {
-            Some(_) => softmax(&self.whole.stages(&image)),
-            None => self.probabilities,
+        self.prediction = self.network().predict(&image);
+        self.whole_prediction = match self.cut {
+            Some(_) => self.whole.predict(&image),
+            None => self.prediction,
         };
         self.image = Some(image);
     }
@@ -102,12 +102,17 @@ impl Reader {
     }
 
     pub fn probabilities(&self) -> &[f32] {
-        &self.probabilities
+        &self.prediction.probabilities
     }
 
     /// Those of the network with all maps on.
     pub fn whole_probabilities(&self) -> &[f32] {
-        &self.whole_probabilities
+        &self.whole_prediction.probabilities
+    }
+
+    /// How likely it is no digit, with all maps on; NaN where the weights do not tell.
+    pub fn no_digit(&self) -> f32 {
+        self.whole_prediction.no_digit.unwrap_or(f32::NAN)
     }
 
     pub fn why(&self) -> &Why {
@@ -117,10 +122,4 @@ impl Reader {
     pub fn filters(&self) -> &[f32] {
         self.whole.of(&Layer::C1).0
     }
-}
-
-/// The probabilities that follow from the last stage.
-fn softmax(stages: &[Activation]) -> [f32; 10] {
-    let logits = stages.last().and_then(|output| output.values.as_array());
-    logits.map_or([0.0; 10], |&logits| Prediction::from_logits(logits).probabilities)
 }

@@ -97,6 +97,8 @@ export class Network {
     return {
       digit: best(probabilities),
       probabilities,
+      // How likely it is none; NaN where the weights do not tell.
+      noDigit: this.#instance.number("no_digit"),
       // With all maps on.
       whole: { digit: best(whole), probabilities: whole },
       prepared: this.#instance.bytes("digit", 28 * 28),
@@ -214,11 +216,15 @@ export function parametersIn(compiled, file) {
   return instance.bytes("values", 4 * PARAMETERS);
 }
 
-// The same for a safetensors file that is known to be good: the one that comes with the page. It needs no module.
+// The same for a safetensors file that is known to be good: the one that comes with the page. It needs no module. After the
+// parameters come the temperature, and the numbers that tell what is no digit.
 export function shipped(file) {
   const start = 8 + Number(new DataView(file).getBigUint64(0, true));
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(file, 8, start - 8)));
-  const parameters = new Uint8Array(4 * PARAMETERS);
+  const { temperature = "1", no_digit: noDigit = "" } = header.__metadata__ ?? {};
+  const calibration = Float32Array.from(`${temperature} ${noDigit}`.trim().split(/\s+/), Number);
+  const parameters = new Uint8Array(4 * PARAMETERS + calibration.byteLength);
+  parameters.set(new Uint8Array(calibration.buffer), 4 * PARAMETERS);
   let place = 0;
   for (const { key } of LAYERS) {
     for (const name of [`${key}.weight`, `${key}.bias`]) {

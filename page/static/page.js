@@ -77,10 +77,11 @@ function read() {
 }
 
 function verdict() {
-  const { digit, probabilities, whole } = answer;
+  const { digit, probabilities, whole, noDigit } = answer;
   const guess = `${digit}, ${percent(probabilities[digit])}`;
   const second = ranked(probabilities)[1];
   let text = `Read as ${guess}; then ${second}, ${percent(probabilities[second])}.`;
+  if (noDigit >= 0.5) text = `No digit, ${percent(noDigit)}; else ${guess}.`;
   if (parts.length) text = `A number: ${written()}. Looking into its digit ${part + 1}: ${guess}; then ${second}, ${percent(probabilities[second])}.`;
   if (current.sample) {
     const { index, label } = current.sample;
@@ -157,7 +158,7 @@ function showDigit() {
   const digit = $("digit");
   digit.textContent = (parts.length ? written() : answer?.digit) ?? "?";
   digit.classList.toggle("number", parts.length > 0);
-  digit.classList.toggle("empty", !answer);
+  digit.classList.toggle("empty", !answer || (!parts.length && answer.noDigit >= 0.5));
   digit.classList.toggle("wrong", answer !== null && current.sample !== undefined && current.sample.label !== answer.digit);
   paint($("prepared"), answer?.prepared ?? new Uint8Array(28 * 28), colours.inked);
 }
@@ -486,7 +487,7 @@ function changeNetwork(to, text) {
 }
 
 $("shipped").addEventListener("click", async () => {
-  changeNetwork(shipped(await get("mnist.safetensors")), "The weights are the page's own again.");
+  changeNetwork(shipped(await get("reader.safetensors")), "The weights are the page's own again.");
   $("shipped").hidden = true;
   $("origin").textContent = "trained on 60,000 digits";
   $("own").querySelector("summary").focus();
@@ -596,7 +597,7 @@ new ResizeObserver(([{ contentRect: { width, height }, target }]) => {
 recolour();
 
 try {
-  const [reads, weights] = await Promise.all([get("reader.wasm"), get("mnist.safetensors")]);
+  const [reads, weights] = await Promise.all([get("reader.wasm"), get("reader.safetensors")]);
   compiled = await WebAssembly.compile(reads).catch((error) => {
     const old = "This browser can't run the network: it needs WebAssembly with SIMD, which browsers have since 2023";
     throw new Error(`${old} (${error.message})`);

@@ -2,7 +2,7 @@
 
 const FILES = [
   "./", "page.css", "page.js", "network.js", "paper.js", "pictures.js", "digits.js", "icon.svg",
-  "reader.wasm", "pictures.wasm", "weights.wasm", "mnist.safetensors", "digits.bin",
+  "reader.wasm", "pictures.wasm", "weights.wasm", "reader.safetensors", "digits.bin",
 ];
 
 addEventListener("install", (event) => {

@@ -9,7 +9,7 @@ const root = new URL("../../", import.meta.url);
 export const file = (path) => readFileSync(new URL(path, root));
 export const built = (name) => file(`target/site/${name}`);
 
-const weights = () => new Uint8Array(built("mnist.safetensors")).buffer;
+const weights = () => new Uint8Array(built("reader.safetensors")).buffer;
 export const parameters = () => shipped(weights());
 export const network = () => new Network(new WebAssembly.Module(built("reader.wasm")), parameters());
 

@@ -1,10 +1,11 @@
 use super::{
-    Activation, Prediction, Prepared, Reading, picture::Picture, prepared::values, segments,
+    Activation, Prediction, Prepared, Reading, no_digit::NoDigit, picture::Picture,
+    prepared::values, segments,
 };
 use crate::{
     Error, Result,
     kernels::{Images, Network, PIXELS, Packed},
-    network::{self, LAYERS, PARAMETERS},
+    network::{self, LAYERS, Layer, PARAMETERS},
     weights::StateDict,
 };
 use image::DynamicImage;
@@ -36,14 +37,18 @@ pub struct Classifier {
     parameters: Box<[f32; PARAMETERS]>,
     /// The same, for one image at a time.
     packed: Packed,
+    /// What logits are divided by, so that probabilities mean what they say.
+    temperature: f32,
+    no_digit: Option<NoDigit>,
 }
 
-/// What `train_mnist --seed 0` gives: the post's recipe.
+/// What `scripts/reader` makes. The post's recipe gives `weights/mnist.safetensors`.
 const PRETRAINED: &[u8] =
-    include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/weights/mnist.safetensors"));
+    include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/weights/reader.safetensors"));
 
 impl Classifier {
-    /// With the weights that come with this crate, trained on MNIST by the post's recipe.
+    /// With the weights that come with this crate, `weights/reader.safetensors`: trained on distorted images of MNIST, of fonts and of
+    /// drawn digits, calibrated, and with what tells that there is no digit.
     ///
     /// # Errors
     ///
@@ -67,7 +72,18 @@ impl Classifier {
             let got = format!("{}: {} NaN, {} infinite", tensor.name, tensor.nan, tensor.infinite);
             return Err(Error::invalid("weights", "finite numbers", got));
         }
-        Classifier::from_parameters(&weights.to_flat(&network::state_dict())?)
+        let classifier = Classifier::from_parameters(&weights.to_flat(&network::state_dict())?)?;
+        let temperature = match weights.metadata.get("temperature") {
+            None => 1.0,
+            Some(text) => text.parse().map_err(|_| {
+                Error::invalid("temperature", "a number above 0 in the metadata", text.clone())
+            })?,
+        };
+        let no_digit = weights.metadata.get("no_digit").map(|text| NoDigit::parse(text));
+        Ok(Classifier {
+            no_digit: no_digit.transpose()?,
+            ..classifier.with_temperature(temperature)?
+        })
     }
 
     /// With all parameters in one slice, where [`Layer`](network::Layer) says that they are: for what changes a network, or gets
@@ -94,7 +110,39 @@ impl Classifier {
             let got = format!("magnitudes that add up to {most:e}");
             return Err(Error::invalid("weights", "numbers that can be added up", got));
         }
-        Ok(Classifier { packed: Packed::new(parameters), parameters: Box::new(*parameters) })
+        Ok(Classifier {
+            packed: Packed::new(parameters),
+            parameters: Box::new(*parameters),
+            temperature: 1.0,
+            no_digit: None,
+        })
+    }
+
+    /// The same network, with probabilities of logits that are divided by a temperature: above 1 they are less sure. The
+    /// metadata `temperature` of a weights file says it; without it is 1.
+    ///
+    /// Source: Guo, Pleiss, Sun and Weinberger, *On Calibration of Modern Neural Networks* (2017).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] where it is not a number above 0.
+    pub fn with_temperature(self, temperature: f32) -> Result<Classifier> {
+        if !(temperature > 0.0 && temperature.is_finite()) {
+            let got = temperature.to_string();
+            return Err(Error::invalid("temperature", "a number above 0", got));
+        }
+        Ok(Classifier { temperature, ..self })
+    }
+
+    /// The same network, with predictions that tell [what is no digit](Prediction::no_digit) by a hidden layer of tanh on F6's 84
+    /// activations, and a logistic unit: for each hidden unit its 84 weights, its bias and its weight in the output; then the output's
+    /// bias. The metadata `no_digit` of a weights file has these numbers, with spaces between them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] where they are not so many, or not finite.
+    pub fn with_no_digit(self, numbers: &[f32]) -> Result<Classifier> {
+        Ok(Classifier { no_digit: Some(NoDigit::new(numbers)?), ..self })
     }
 
     /// Reads the digit in an image: dark on light or light on dark, in any colours, of any size. [`Prepared`] says how it is
@@ -186,14 +234,37 @@ impl Classifier {
 
     /// [`classify`](Classifier::classify) for an image that is prepared.
     pub fn classify_prepared(&self, image: &Prepared) -> Prediction {
-        Prediction::from_logits(self.packed.logits(&image.values()))
+        self.prediction(&image.values())
     }
 
     /// [`classify_batch`](Classifier::classify_batch) for images that are prepared.
     pub fn classify_all_prepared(&self, images: &[Prepared]) -> Vec<Prediction> {
+        if self.no_digit.is_some() {
+            // It needs F6, which the forward pass for many does not hand out.
+            return images.iter().map(|image| self.classify_prepared(image)).collect();
+        }
         let images: Vec<_> = images.iter().map(Prepared::values).collect();
         let logits = Network::new(1).logits(&self.parameters, Images::new(&images));
-        logits.into_iter().map(Prediction::from_logits).collect()
+        logits.into_iter().map(|logits| self.of_logits(logits)).collect()
+    }
+
+    fn prediction(&self, image: &[f32; PIXELS]) -> Prediction {
+        let Some(no_digit) = &self.no_digit else {
+            return self.of_logits(self.packed.logits(image));
+        };
+        let outputs = self.packed.outputs(image);
+        let output = |layer: Layer| {
+            let place = LAYERS.iter().position(|other| other.name == layer.name);
+            place.and_then(|place| outputs.get(place)).map_or(&[][..], |values| values)
+        };
+        let mut logits = [0.0; 10];
+        logits.iter_mut().zip(output(Layer::OUTPUT)).for_each(|(to, &from)| *to = from);
+        let no_digit = no_digit.probability(output(Layer::F6));
+        Prediction { no_digit: Some(no_digit), ..self.of_logits(logits) }
+    }
+
+    fn of_logits(&self, logits: [f32; 10]) -> Prediction {
+        Prediction::from_logits(logits.map(|logit| logit / self.temperature))
     }
 
     /// Every layer's output for an image, in order: C1, S2, C3, S4, C5, F6, output. The last are the logits.
@@ -238,7 +309,7 @@ mod tests {
         let pretrained = Classifier::pretrained().unwrap();
         let parameters = &pretrained.parameters[..];
         let again = Classifier::from_parameters(parameters).unwrap();
-        assert_eq!(again.classify_prepared(&image), pretrained.classify_prepared(&image));
+        assert_eq!(again.stages(&image), pretrained.stages(&image));
         assert!(Classifier::from_parameters(&parameters[1..]).is_err());
         for wrong in [f32::NAN, f32::INFINITY, -f32::MAX] {
             let mut parameters = parameters.to_vec();

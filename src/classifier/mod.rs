@@ -9,6 +9,7 @@ mod grid;
 mod histogram;
 mod jpeg;
 mod luminance;
+mod no_digit;
 mod page;
 mod picture;
 mod piece;

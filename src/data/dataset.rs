@@ -68,7 +68,8 @@ impl Dataset {
         Dataset::from_images(fitted, labels)
     }
 
-    fn from_images(images: Vec<[u8; PIXELS]>, labels: Vec<u8>) -> Result<Dataset> {
+    /// As [`from_pixels`](Dataset::from_pixels), without a copy.
+    pub(crate) fn from_images(images: Vec<[u8; PIXELS]>, labels: Vec<u8>) -> Result<Dataset> {
         if images.is_empty() {
             return Err(Error::invalid("pixels", "one image at least", "none"));
         }

@@ -6,6 +6,7 @@ mod clip;
 mod communicator;
 mod config;
 mod device;
+mod distorted;
 mod engine;
 #[cfg(test)]
 pub(crate) mod golden;

@@ -185,6 +185,17 @@ impl Running {
         matches!(self, Running::Cpu(Cpu { compute: Compute::Fused(_), .. }))
     }
 
+    /// The threads that prepare batches: as many as compute them.
+    pub fn threads(&mut self) -> usize {
+        match self {
+            Running::Cpu(Cpu { compute: Compute::Fused(network), .. }) => {
+                network.get_mut().pool().threads()
+            }
+            #[cfg(feature = "torch")]
+            _ => threads(),
+        }
+    }
+
     /// Computes loss, right answers and gradients, and keeps the gradients for the [`step`](Running::step).
     pub fn gradients(
         &mut self,

@@ -2,6 +2,7 @@ use super::{
     checkpoint::{Recipe, Resumable},
     config::TrainConfig,
     device::{self, Device},
+    distorted::Distorted,
     parameters::Parameters,
     ranks::Ranks,
     run::{EpochSums, Run, RunConfig, SavedRun},
@@ -14,6 +15,7 @@ use crate::{
     Error, Result, atomic_file,
     data::Dataset,
     generator::Generator,
+    kernels::InstructionSet,
     network,
     train::{Best, Communicator},
     weights::StateDict,
@@ -276,22 +278,40 @@ impl Trainer {
         self.agree_on(data)?;
         let seed = self.config().seed.wrapping_mul(1000).wrapping_add(self.epochs() as u64);
         let order = Generator::manual_seed(seed).permutation(total);
-        let mut left = &order[done..];
-        while !left.is_empty() {
-            let (indices, next) = left.split_at(self.config().batch_size.min(left.len()));
-            left = next;
-            let rates = self.rates()?;
-            let samples = Samples::Of { data, indices, next };
-            let outcome = self.engine.gradients(&self.parameters, samples, &self.ranks)?;
-            self.step(rates)?;
-            self.waiting.add(outcome, indices.len(), rates.learning_rate);
-            let samples = self.samples();
-            if self.waiting.is_due() {
-                self.settle()?;
-            }
-            let stats = (self.run.epoch.samples > 0).then(|| self.run.epoch.stats());
-            if let ControlFlow::Break(why) = on_batch(self, Progress { samples, total, stats })? {
-                return Ok(ControlFlow::Break(why));
+        let batch_size = self.config().batch_size;
+        let distortion = self.config().distortion;
+        let block =
+            distortion.map_or(usize::MAX, |_| batch_size.saturating_mul(Distorted::BATCHES));
+        for block in order[done..].chunks(block) {
+            let distorted = distortion.map(|distortion| {
+                Distorted {
+                    distortion,
+                    numbers: [self.config().seed, self.epochs() as u64],
+                    threads: self.engine.threads(),
+                    instructions: self.config().instructions.unwrap_or(InstructionSet::best()),
+                }
+                .of(data, block, batch_size, &self.ranks)
+            });
+            let distorted = distorted.transpose()?;
+            let places: Vec<_> = (0..block.len()).collect();
+            let (data, mut left) = distorted.as_ref().map_or((data, block), |set| (set, &*places));
+            while !left.is_empty() {
+                let (indices, next) = left.split_at(batch_size.min(left.len()));
+                left = next;
+                let rates = self.rates()?;
+                let samples = Samples::Of { data, indices, next };
+                let outcome = self.engine.gradients(&self.parameters, samples, &self.ranks)?;
+                self.step(rates)?;
+                self.waiting.add(outcome, indices.len(), rates.learning_rate);
+                let samples = self.samples();
+                if self.waiting.is_due() {
+                    self.settle()?;
+                }
+                let stats = (self.run.epoch.samples > 0).then(|| self.run.epoch.stats());
+                let progress = Progress { samples, total, stats };
+                if let ControlFlow::Break(why) = on_batch(self, progress)? {
+                    return Ok(ControlFlow::Break(why));
+                }
             }
         }
         self.settle()?;

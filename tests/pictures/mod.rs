@@ -43,7 +43,10 @@ pub struct Digits {
 
 impl Digits {
     pub fn read() -> Digits {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/mnist");
+        Digits::read_from(&Path::new(env!("CARGO_MANIFEST_DIR")).join("data/mnist"))
+    }
+
+    pub fn read_from(folder: &Path) -> Digits {
         let read = |name: &str| Idx::read(folder.join(name)).unwrap().numbers;
         Digits {
             images: read("train-images-idx3-ubyte.gz"),

@@ -1,0 +1,157 @@
+use crate::{
+    fonts,
+    head::Head,
+    others::{Kind, Share},
+    sets::{self, Mnist},
+};
+use anyhow::Result;
+use lenet::{
+    Classifier, OneCycleLr, Prepared, Schedule, TrainConfig, Trainer, classifier::Activation,
+    data::Distortion, train::Device, weights::StateDict,
+};
+use std::path::Path;
+
+/// Where MNIST's files are, in the repository.
+pub const MNIST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/mnist");
+
+/// Times through the training set, which has three times MNIST's images.
+const EPOCHS: usize = 32;
+
+/// Trains on all kinds of digits, and writes the weights.
+pub fn train(to: &Path) -> Result<()> {
+    let mnist = Mnist::read(Path::new(MNIST))?;
+    let set = sets::training(&mnist)?;
+    let (_, validation) = mnist.sets()?;
+    let mut trainer = Trainer::new(config(set.len()))?;
+    for epoch in 1..=EPOCHS {
+        let stats = trainer.train_epoch(&set)?;
+        let accuracy = trainer.evaluate(&validation)?.accuracy;
+        eprintln!(
+            "epoch {epoch}: loss {:.4}, accuracy on the images kept out {accuracy:.4}",
+            stats.loss
+        );
+    }
+    Ok(trainer.save(to)?)
+}
+
+/// The recipe `augmented`, for so many images, with strokes that grow thicker and thinner.
+fn config(images: usize) -> TrainConfig {
+    let recipe = TrainConfig::augmented();
+    let steps = EPOCHS * images.div_ceil(recipe.batch_size);
+    TrainConfig {
+        epochs: EPOCHS,
+        schedule: Schedule::OneCycleLr(OneCycleLr::new(recipe.learning_rate, steps)),
+        distortion: recipe.distortion.map(|recipe| Distortion { thickness: 0.5, ..recipe }),
+        device: Device::Cpu,
+        ..recipe
+    }
+}
+
+/// Fits the temperature and trains the head that tells what is no digit, and writes the weights with both.
+pub fn calibrate(from: &Path, to: &Path) -> Result<()> {
+    let mnist = Mnist::read(Path::new(MNIST))?;
+    let plain = Classifier::open(from)?;
+    let faces = fonts::faces(fonts::TRAINING)?;
+    let (_, validation) = mnist.sets()?;
+    let kept_out = mnist.training()..mnist.training() + sets::VALIDATION;
+
+    let logits: Vec<_> =
+        validation.image_bytes().iter().map(|image| logits(&plain.stages_of(image))).collect();
+    let temperature = best_temperature(&logits, validation.label_bytes());
+    eprintln!("temperature {temperature}");
+
+    // Digits of all kinds, each in a distorted version too, and what is none.
+    let distortion = config(1).distortion.unwrap_or(Distortion::NONE);
+    let made = [
+        sets::pictured(&mnist, 0..6_000, 11),
+        sets::printed(&faces, 2, 12),
+        sets::drawn(4_000, 13),
+    ];
+    let (train, _) = mnist.sets()?;
+    let mut digits: Vec<[u8; 1024]> = train.image_bytes()[30_000..50_000].to_vec();
+    for (prepared, _) in made.iter().flatten() {
+        digits.push(input(prepared)?);
+    }
+    let versions: Vec<_> = digits
+        .iter()
+        .enumerate()
+        .map(|(i, image)| distortion.version(image, [11, 0, i as u64]))
+        .collect();
+    digits.extend(versions.into_iter().step_by(2));
+    let mut examples: Vec<_> =
+        digits.iter().map(|image| (features(&plain.stages_of(image)), false)).collect();
+    eprintln!("{} digits", examples.len());
+    for (number, kind) in Kind::ALL.into_iter().enumerate() {
+        let count = if kind == Kind::Letter { 12_000 } else { 4_000 };
+        for prepared in sets::others(kind, Share::Training, &faces, count, 20 + number as u64) {
+            examples.push((features(&plain.stages(&prepared)), true));
+        }
+    }
+    eprintln!("{} examples", examples.len());
+    let head = Head::train(&examples, 15);
+
+    let mut scores: Vec<_> = validation
+        .image_bytes()
+        .iter()
+        .map(|image| head.logit(&features(&plain.stages_of(image))))
+        .collect();
+    let others = sets::pictured(&mnist, kept_out.start..kept_out.start + 1_000, 14);
+    scores
+        .extend(others.iter().map(|(prepared, _)| head.logit(&features(&plain.stages(prepared)))));
+    scores.sort_by(f32::total_cmp);
+    let threshold = scores[(scores.len() as f64 * PASS) as usize];
+    eprintln!("threshold {threshold}; where 95 of 100 pass {}", scores[scores.len() * 95 / 100]);
+    let head = head.with_threshold(threshold);
+
+    let mut weights =
+        StateDict::read(from)?.with_metadata("temperature", temperature.to_string()).with_metadata(
+            "no_digit",
+            head.numbers.iter().map(f32::to_string).collect::<Vec<_>>().join(" "),
+        );
+    weights.metadata.remove("test_accuracy");
+    let weights = weights
+        .with_metadata("recipe", "augmented, on MNIST's first 55,000 training images, the same as pictures, digits of fonts, drawn digits")
+        .with_metadata("command", "scripts/reader")
+        .with_metadata("lenet", env!("CARGO_PKG_VERSION"))
+        .with_metadata("epochs", EPOCHS.to_string())
+        .with_metadata("seed", "0");
+    weights.write(to)?;
+
+    // The one look at the test set.
+    let mnist = lenet::Mnist::open(MNIST)?;
+    let trainer = Trainer::with_weights(config(1), to)?;
+    let accuracy = trainer.evaluate(&mnist.test)?.accuracy;
+    eprintln!("test accuracy {accuracy}");
+    Ok(weights.with_metadata("test_accuracy", accuracy.to_string()).write(to)?)
+}
+
+/// Of the digits that are kept out, how many are to pass as digits.
+const PASS: f64 = 0.98;
+
+fn input(prepared: &Prepared) -> Result<[u8; 1024]> {
+    Ok(prepared.input().as_raw().as_slice().try_into()?)
+}
+
+fn features(stages: &[Activation]) -> Vec<f32> {
+    stages[5].values.clone()
+}
+
+fn logits(stages: &[Activation]) -> Vec<f32> {
+    stages[6].values.clone()
+}
+
+/// The temperature with the least mean cross-entropy, to a hundredth.
+fn best_temperature(logits: &[Vec<f32>], labels: &[u8]) -> f64 {
+    let loss = |temperature: f64| -> f64 {
+        let of_one = |(logits, &label): (&Vec<f32>, &u8)| {
+            let scaled: Vec<_> =
+                logits.iter().map(|&logit| f64::from(logit) / temperature).collect();
+            let largest = scaled.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let sum: f64 = scaled.iter().map(|logit| (logit - largest).exp()).sum();
+            sum.ln() + largest - scaled[usize::from(label)]
+        };
+        logits.iter().zip(labels).map(of_one).sum()
+    };
+    let all = (50..=300).map(|hundredths| f64::from(hundredths) / 100.0);
+    all.min_by(|&a, &b| loss(a).total_cmp(&loss(b))).unwrap_or(1.0)
+}

@@ -1,0 +1,114 @@
+//! Probabilities that are calibrated, and what is no digit: as the metadata of weights has it, and for pictures.
+
+use lenet::{
+    Classifier, Error, Mnist, Prediction, Prepared, TrainConfig, Trainer, image,
+    network::PARAMETERS, train::Device, weights::StateDict,
+};
+use std::path::{Path, PathBuf};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+fn other(name: &str) -> PathBuf {
+    Path::new(ROOT).join("examples/images/others").join(name)
+}
+
+#[test]
+fn letters_a_star_and_a_scribble_are_no_digits() {
+    let classifier = Classifier::pretrained().unwrap();
+    for name in ["K.png", "R.png", "m.png", "scribble.png", "star.png"] {
+        let prediction = classifier.classify_file(other(name)).unwrap();
+        assert!(!prediction.is_digit(), "{name}: {prediction:?}");
+    }
+    let error = classifier.classify_file(other("blank.jpg"));
+    assert!(matches!(error, Err(Error::NoInk { .. })), "{error:?}");
+    for number in ["25", "407", "1863"] {
+        let image = image::open(other(&format!("{number}.jpg"))).unwrap();
+        let read = classifier.read(&image).unwrap();
+        let digits: String =
+            read.iter().map(|reading| char::from(b'0' + reading.prediction.digit)).collect();
+        assert_eq!(digits, number);
+        assert!(read.iter().all(|reading| reading.prediction.is_digit()), "{read:?}");
+    }
+}
+
+/// Of MNIST's test images, as the network sees them.
+#[test]
+fn digits_are_digits_and_probabilities_are_calibrated() {
+    let classifier = Classifier::pretrained().unwrap();
+    let mnist = Mnist::open(Path::new(ROOT).join("data/mnist")).unwrap();
+    let weights = StateDict::read(Path::new(ROOT).join("weights/reader.safetensors")).unwrap();
+    let temperature: f32 = weights.metadata["temperature"].parse().unwrap();
+    let (mut passed, mut bins) = (0, [(0.0, 0.0); 15]);
+    let test = &mnist.test;
+    for (image, &label) in test.image_bytes().iter().zip(test.label_bytes()) {
+        let stages = classifier.stages_of(image);
+        let logits: [f32; 10] = stages[6].values.as_slice().try_into().unwrap();
+        let prediction = Prediction::from_logits(logits.map(|logit| logit / temperature));
+        let sure = f64::from(prediction.probabilities[usize::from(prediction.digit)]);
+        let bin = &mut bins[((sure * 15.0) as usize).min(14)];
+        bin.0 += sure;
+        bin.1 += f64::from(u8::from(prediction.digit == label));
+    }
+    let off: f64 = bins.iter().map(|(sure, right): &(f64, f64)| (sure - right).abs()).sum();
+    assert!(off / 10_000.0 <= 0.003, "{off} of 10,000");
+    for index in (0..10_000).step_by(10) {
+        let image = mnist.test.image(index).unwrap();
+        let digit = image::imageops::resize(&image, 28, 28, image::imageops::FilterType::Triangle);
+        let prediction = classifier.classify_prepared(&Prepared::from_digit(digit).unwrap());
+        passed += usize::from(prediction.is_digit());
+    }
+    assert!(passed >= 960, "{passed} of 1,000");
+}
+
+/// Weights that say nothing of it, such as anybody trains.
+#[test]
+fn other_weights_do_not_tell() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("own.safetensors");
+    let config = TrainConfig { device: Device::Cpu, threads: Some(1), ..TrainConfig::pytorch() };
+    let trainer = Trainer::new(config).unwrap();
+    trainer.save(&path).unwrap();
+    let star = Prepared::open(other("star.png")).unwrap();
+    let classifier = Classifier::open(&path).unwrap();
+    let prediction = classifier.classify_prepared(&star);
+    assert_eq!((prediction.no_digit, prediction.is_digit()), (None, true));
+    let logits = classifier.stages(&star).pop().unwrap().values.try_into().unwrap();
+    assert_eq!(prediction, Prediction::from_logits(logits));
+    assert_eq!(classifier.classify_all_prepared(std::slice::from_ref(&star)), [prediction]);
+
+    // A hidden unit that gives 0, and a bias that always says no.
+    let no: Vec<_> = [0.0; 86].into_iter().chain([3.0f32]).collect();
+    let told = classifier.clone().with_temperature(2.0).unwrap().with_no_digit(&no).unwrap();
+    let expected = Prediction::from_logits(logits.map(|logit: f32| logit / 2.0));
+    let prediction = told.classify_prepared(&star);
+    assert_eq!(prediction.probabilities, expected.probabilities);
+    let sure = 1.0 / (1.0 + (-3.0f32).exp());
+    assert!((prediction.no_digit.unwrap() - sure).abs() < 1e-6 && !prediction.is_digit());
+    assert_eq!(told.classify_all_prepared(std::slice::from_ref(&star)), [prediction]);
+    // And from a file's metadata.
+    let text: Vec<_> = no.iter().map(f32::to_string).collect();
+    let weights = trainer.state_dict().with_metadata("temperature", "2");
+    weights.with_metadata("no_digit", text.join(" ")).write(&path).unwrap();
+    assert_eq!(Classifier::open(&path).unwrap().classify_prepared(&star), prediction);
+    // Training goes on from such weights, and pays no heed to it.
+    assert!(Trainer::with_weights(trainer.config().clone(), &path).is_ok());
+}
+
+#[test]
+fn calibration_that_cannot_be_is_refused() {
+    let classifier = Classifier::from_parameters(&[0.0; PARAMETERS]).unwrap();
+    for wrong in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+        assert!(classifier.clone().with_temperature(wrong).is_err(), "{wrong}");
+    }
+    assert!(classifier.with_no_digit(&[1.0; 86]).is_err());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("own.safetensors");
+    let shipped = StateDict::read(Path::new(ROOT).join("weights/reader.safetensors")).unwrap();
+    for (name, wrong) in
+        [("temperature", "hot"), ("temperature", "0"), ("no_digit", ""), ("no_digit", "1 2 x")]
+    {
+        shipped.clone().with_metadata(name, wrong).write(&path).unwrap();
+        let error = Classifier::open(&path).unwrap_err().to_string();
+        assert!(error.contains(name), "{error}");
+    }
+}

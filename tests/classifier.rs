@@ -98,17 +98,17 @@ fn mnist_s_own_images_are_read_as_well_as_by_the_network() {
     assert_eq!(right(1, |_, image| inverted(image).into()), 9_924);
 }
 
-/// Of every fortieth.
+/// Of every hundredth.
 #[test]
 fn so_are_they_as_pictures() {
     let figures = [
-        right_by_the_network(40),
-        right(40, |_, image| image.into()),
-        right(40, |i, image| on_a_sheet(i, &image).into()),
-        right(40, |i, image| inverted(on_a_sheet(i, &image)).into()),
-        right(40, |i, image| photograph(i, &image).into()),
+        right_by_the_network(100),
+        right(100, |_, image| image.into()),
+        right(100, |i, image| on_a_sheet(i, &image).into()),
+        right(100, |i, image| inverted(on_a_sheet(i, &image)).into()),
+        right(100, |i, image| photograph(i, &image).into()),
     ];
-    assert_eq!(figures, [249, 250, 249, 249, 249]);
+    assert_eq!(figures, [100, 100, 100, 100, 100]);
 }
 
 fn samples() -> Vec<(String, DynamicImage)> {
@@ -434,7 +434,7 @@ fn many_threads_share_one() {
         Arc::new(value)
     }
     let classifier = shared(pretrained());
-    let samples = Arc::new(samples());
+    let samples: Arc<Vec<_>> = Arc::new(samples().into_iter().step_by(4).collect());
     let alone: Vec<_> =
         samples.iter().map(|(_, image)| classifier.classify(image).unwrap()).collect();
     let threads: Vec<_> = (0..8)

@@ -489,7 +489,7 @@ function changeNetwork(to, text) {
 $("shipped").addEventListener("click", async () => {
   changeNetwork(shipped(await get("reader.safetensors")), "The weights are the page's own again.");
   $("shipped").hidden = true;
-  $("origin").textContent = "trained on 60,000 digits";
+  $("origin").textContent = "trained on MNIST, fonts and pens";
   $("own").querySelector("summary").focus();
   readDigits();
 });

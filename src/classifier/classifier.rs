@@ -217,7 +217,8 @@ impl Classifier {
         segments::read(&page, scale, |images| self.classify_all_prepared(images))
     }
 
-    /// Reads the digits in several images, in one forward pass: faster than one by one, with the same probabilities but for rounding.
+    /// Reads the digits in several images, with the answers that each has alone. Weights that do not tell what is no digit take one
+    /// forward pass for all, which is faster than one by one.
     ///
     /// # Errors
     ///

@@ -38,6 +38,9 @@ struct Args {
     metadata: Vec<(String, String)>,
 }
 
+/// Characters of an entry of metadata that are printed at most.
+const SHOWN: usize = 160;
+
 fn main() -> ExitCode {
     match run(Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -107,7 +110,13 @@ fn report(weights: &StateDict, from: &Path, out: &mut impl Write) -> Result<()> 
     }
     writeln!(out, "sha256 of the values: {}", weights.sha256())?;
     for (key, value) in &weights.metadata {
-        writeln!(out, "{key}: {value}")?;
+        // Two lines of a terminal: what weights tell of no digit is 3,000 numbers.
+        match value.char_indices().nth(SHOWN) {
+            None => writeln!(out, "{key}: {value}")?,
+            Some((end, _)) => {
+                writeln!(out, "{key}: {}… ({} characters)", &value[..end], value.chars().count())?
+            }
+        }
     }
 
     match weights.check_lenet() {

@@ -6,6 +6,7 @@ use super::{
     down_sample,
     down_sample::{S2Backward, S4Backward, through_tanh},
     images::Images,
+    ink::{FindInk, Ink},
     layout::{self, CLASSES, PIXELS},
     tanh::Tanh,
     transposed::TransposedC3,
@@ -19,6 +20,8 @@ use crate::network::Layer;
 pub(crate) struct Activations<V> {
     /// `[32, 32]`
     pub images: Vec<V>,
+    /// Where they have any.
+    ink: Ink,
     /// `[6, 28, 28]`; on the way back the gradient before its tanh.
     pub c1: Vec<V>,
     /// `[6, 14, 14]`
@@ -48,6 +51,7 @@ impl<V: Vector> Activations<V> {
         let zeros = |length| vec![V::splat(0.0); length];
         Activations {
             images: zeros(PIXELS),
+            ink: Ink::EVERYWHERE.clone(),
             c1: zeros(layout::C1),
             s2: zeros(layout::S2),
             c3: zeros(layout::C3_PADDED),
@@ -64,14 +68,15 @@ impl<V: Vector> Activations<V> {
 
     /// From the images of a group to their logits.
     pub fn forward(&mut self, parameters: &[f32], batch: Images, group: usize) {
-        let Self { images, c1, s2, c3, s4, c5, f6, output, .. } = self;
+        let Self { images, ink, c1, s2, c3, s4, c5, f6, output, .. } = self;
         batch.interleave(group, images);
+        *ink = V::vectorize(FindInk { images });
         let (weight, bias) = Layer::C1.of(parameters);
-        V::vectorize(convolution::C1 { weight, bias, input: images, output: c1 });
+        V::vectorize(convolution::C1 { weight, bias, input: images, ink, output: c1 });
         let (weight, bias) = Layer::S2.of(parameters);
         V::vectorize(down_sample::S2 { weight, bias, input: c1, output: s2 });
         let (weight, bias) = Layer::C3.of(parameters);
-        V::vectorize(convolution::C3 { weight, bias, input: s2, output: c3 });
+        V::vectorize(convolution::C3 { weight, bias, input: s2, ink, output: c3 });
         let (weight, bias) = Layer::S4.of(parameters);
         V::vectorize(down_sample::S4 { weight, bias, input: c3, output: s4 });
         let (weight, bias) = Layer::C5.of(parameters);
@@ -87,7 +92,7 @@ impl<V: Vector> Activations<V> {
     /// From the gradient of the logits to those of the layers before. The gradients of the shared weights, C1 to S4, overwrite
     /// `shared`, each lane by itself.
     pub fn backward(&mut self, parameters: &[f32], shared: &mut [V]) {
-        let Self { images, c1, s2, c3, s4, c5, f6, output, .. } = self;
+        let Self { images, ink, c1, s2, c3, s4, c5, f6, output, .. } = self;
         let (s2_gradient, s4_gradient) = (&mut self.s2_gradient, &mut self.s4_gradient);
         let (c5_gradient, f6_gradient) = (&mut self.c5_gradient, &mut self.f6_gradient);
         let weight = |layer: Layer| layer.of(parameters).0;
@@ -129,6 +134,7 @@ impl<V: Vector> Activations<V> {
         });
         V::vectorize(C3Gradient {
             input: s2,
+            ink,
             output_gradient: c3,
             weight_gradient: c3_weight_gradient,
         });
@@ -148,6 +154,7 @@ impl<V: Vector> Activations<V> {
         });
         V::vectorize(C1Gradient {
             input: images,
+            ink,
             output_gradient: c1,
             weight_gradient: c1_weight_gradient,
         });

@@ -4,6 +4,7 @@ use super::{
     dense,
     dense::C5Backward,
     dense_gradient::{C5Gradient, Operands},
+    ink::Ink,
     instruction_set::{InstructionSet, with_vector},
     layout::{C1, C3_PADDED, C5, PIXELS, S2, S4},
     panel::row_length,
@@ -52,13 +53,25 @@ fn kernels_of<V: Vector>() -> Vec<Alone> {
     let (weight, bias, input, mut output) = (w1, b.clone(), vectors(PIXELS), vectors(C1));
     all.push(Alone::new("C1 forward", multiply_adds(c1), move || {
         let (bias, output) = (&bias[..6], &mut output);
-        V::vectorize(convolution::C1 { weight: &weight, bias, input: &input, output });
+        V::vectorize(convolution::C1 {
+            weight: &weight,
+            bias,
+            input: &input,
+            ink: Ink::EVERYWHERE,
+            output,
+        });
     }));
     let (weight, bias, input) = (w3.clone(), b.clone(), vectors(S2));
     let mut output = vectors(C3_PADDED);
     all.push(Alone::new("C3 forward", multiply_adds(c3), move || {
         let (bias, output) = (&bias[..16], &mut output);
-        V::vectorize(convolution::C3 { weight: &weight, bias, input: &input, output });
+        V::vectorize(convolution::C3 {
+            weight: &weight,
+            bias,
+            input: &input,
+            ink: Ink::EVERYWHERE,
+            output,
+        });
     }));
     let (weight, bias, input, mut output) = (w5.clone(), b, vectors(S4), vectors(C5));
     all.push(Alone::new("C5 forward", multiply_adds(c5), move || {
@@ -86,13 +99,23 @@ fn kernels_of<V: Vector>() -> Vec<Alone> {
     let mut weight_gradient = vectors(16 * 150);
     all.push(Alone::new("C3 gradient", multiply_adds(c3), move || {
         let (output_gradient, weight_gradient) = (&output_gradient, &mut weight_gradient);
-        V::vectorize(C3Gradient { input: &input, output_gradient, weight_gradient });
+        V::vectorize(C3Gradient {
+            input: &input,
+            ink: Ink::EVERYWHERE,
+            output_gradient,
+            weight_gradient,
+        });
     }));
     let (input, output_gradient) = (vectors(PIXELS), vectors(C1));
     let mut weight_gradient = vectors(6 * 25);
     all.push(Alone::new("C1 gradient", multiply_adds(c1), move || {
         let (output_gradient, weight_gradient) = (&output_gradient, &mut weight_gradient);
-        V::vectorize(C1Gradient { input: &input, output_gradient, weight_gradient });
+        V::vectorize(C1Gradient {
+            input: &input,
+            ink: Ink::EVERYWHERE,
+            output_gradient,
+            weight_gradient,
+        });
     }));
     let mut values = vectors(C1);
     all.push(Alone::new("tanh", C1 * V::LANES, move || V::vectorize(Tanh(&mut values))));

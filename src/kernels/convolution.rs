@@ -1,4 +1,5 @@
 use super::{
+    ink::{Ink, taps},
     tanh::Tanh,
     vector::{Kernel, Vector},
 };
@@ -26,6 +27,8 @@ pub(crate) struct Convolution<
     pub bias: &'a [f32],
     /// `[IN, SIDE + 4, SIDE + 4]`
     pub input: &'a [V],
+    /// Of the images, for C1.
+    pub ink: &'a Ink,
     /// `[OUT, SIDE, PAD + SIDE + PAD]`
     pub output: &'a mut [V],
 }
@@ -49,7 +52,7 @@ impl<
 
     #[inline(always)]
     fn run(self) {
-        let Self { weight, bias, input, output } = self;
+        let Self { weight, bias, input, ink, output } = self;
         let (in_side, stride) = (SIDE + 4, SIDE + 2 * PAD);
         assert!(OUT.is_multiple_of(HIGH) && SIDE.is_multiple_of(WIDE));
         assert_eq!(weight.len(), OUT * IN * 25);
@@ -58,9 +61,13 @@ impl<
         assert_eq!(output.len(), OUT * SIDE * stride);
         // Rows outermost: the input's five rows and all weights stay in the first cache.
         for y in 0..SIDE {
+            let rows = if IN == 1 { taps(&ink.rows, y) } else { 0..5 };
             for o in (0..OUT).step_by(HIGH) {
                 for x in (0..SIDE).step_by(WIDE) {
-                    // SAFETY: o + HIGH <= OUT and x + WIDE <= SIDE, as they divide them; y + 4 < in_side. So every place is
+                    let blank =
+                        IN == 1 && (x + WIDE + 4 <= ink.columns.start || x >= ink.columns.end);
+                    let rows = if blank { 0..0 } else { rows.clone() };
+                    // SAFETY: o + HIGH <= OUT and x + WIDE <= SIDE, as they divide them; y + 4 < in_side; and taps are below 5. So every place is
                     // within the lengths that were asserted.
                     unsafe {
                         let mut sums = [[V::splat(0.0); WIDE]; HIGH];
@@ -68,7 +75,7 @@ impl<
                             *sums = [V::splat(*bias.get_unchecked(o + high)); WIDE];
                         }
                         for i in 0..IN {
-                            for ky in 0..5 {
+                            for ky in rows.clone() {
                                 let row = (i * in_side + y + ky) * in_side + x;
                                 let tap = (o * IN + i) * 25 + ky * 5;
                                 for kx in 0..5 {

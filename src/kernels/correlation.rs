@@ -1,4 +1,7 @@
-use super::vector::{Kernel, Vector};
+use super::{
+    ink::Ink,
+    vector::{Kernel, Vector},
+};
 
 /// The gradient of a convolution's weight: `dw[o, i] = dz[o] ⋆ x[i]`, where `dz` is the gradient of what comes out of it,
 /// before the tanh. Shapes as in [`Convolution`](super::convolution::Convolution).
@@ -16,6 +19,8 @@ pub(crate) struct Correlation<
 > {
     /// `[IN, SIDE + 4, SIDE + 4]`
     pub input: &'a [V],
+    /// Of the images, for C1.
+    pub ink: &'a Ink,
     /// `[OUT, SIDE, PAD + SIDE + PAD]`
     pub output_gradient: &'a [V],
     /// `[OUT, IN, 5, 5]`: it is overwritten.
@@ -34,7 +39,7 @@ impl<V: Vector, const IN: usize, const OUT: usize, const SIDE: usize, const PAD:
 
     #[inline(always)]
     fn run(self) {
-        let Self { input, output_gradient, weight_gradient } = self;
+        let Self { input, ink, output_gradient, weight_gradient } = self;
         let (in_side, stride) = (SIDE + 4, SIDE + 2 * PAD);
         assert!(OUT.is_multiple_of(2));
         assert_eq!(input.len(), IN * in_side * in_side);
@@ -43,11 +48,19 @@ impl<V: Vector, const IN: usize, const OUT: usize, const SIDE: usize, const PAD:
         for o in (0..OUT).step_by(2) {
             for i in 0..IN {
                 for ky in 0..5 {
+                    // Row y + ky has ink.
+                    let rows = match IN {
+                        1 => {
+                            ink.rows.start.saturating_sub(ky)
+                                ..ink.rows.end.saturating_sub(ky).min(SIDE)
+                        }
+                        _ => 0..SIDE,
+                    };
                     // SAFETY: o + 1 < OUT as that is even, y + ky and x + kx are below in_side, x below SIDE. So every place
                     // is within the lengths that were asserted.
                     unsafe {
                         let mut sums = [[V::splat(0.0); 5]; 2];
-                        for y in 0..SIDE {
+                        for y in rows {
                             let row = (i * in_side + y + ky) * in_side;
                             let dz_row = (o * SIDE + y) * stride + PAD;
                             for x in 0..SIDE {

@@ -42,6 +42,7 @@ mod dense;
 mod dense_gradient;
 mod down_sample;
 mod images;
+mod ink;
 mod instruction_set;
 mod layout;
 mod multiply_add;

@@ -214,8 +214,8 @@ impl Prepared {
 impl Preparation {
     /// Prepares an image.
     ///
-    /// [`Scaled`](Preparation::Scaled) gives what torchvision's `Grayscale()` and `Resize((32, 32))` give, bit for bit where the
-    /// pixels are 8 bits deep: transparency does not count. [`Prepared::digit`] is the same picture in 28x28,
+    /// [`Scaled`](Preparation::Scaled) gives what torchvision's `Grayscale()` and `Resize((32, 32))` give with Pillow 12, bit for bit
+    /// where the pixels are 8 bits deep: transparency does not count. [`Prepared::digit`] is the same picture in 28x28,
     /// [`Prepared::bounds`] are the whole picture's, and [`Prepared::is_dark_on_light`] is false.
     ///
     /// # Errors

@@ -615,3 +615,146 @@ fn describe(error: reqwest::Error) -> String {
     }
     line
 }
+
+/// What nobody has files for: those of known MD5s and an archive, made here, from a server on the loopback. The rest is
+/// tests/download.rs.
+#[cfg(test)]
+mod tests {
+    use super::{Download, File, Source, digest, md5};
+    use crate::Error;
+    use flate2::{Compression, write::DeflateEncoder};
+    use md5::Md5;
+    use rawzip::{CompressionMethod, ZipArchiveWriter};
+    use std::{
+        fs,
+        io::{Read, Write},
+        net::TcpListener,
+        thread,
+    };
+
+    /// Serves these files, as often as is asked; the mirror's address.
+    fn serve(files: Vec<(&'static str, Vec<u8>)>) -> Download {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mirror = format!("http://{}/", listener.local_addr().unwrap());
+        thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let mut request = [0; 4096];
+                let read = stream.read(&mut request).unwrap();
+                let request = String::from_utf8_lossy(&request[..read]);
+                let name = request.split(['/', ' ']).nth(2).unwrap();
+                let (_, file) = files.iter().find(|(file, _)| *file == name).unwrap();
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n", file.len());
+                write!(stream, "{head}Connection: close\r\n\r\n").unwrap();
+                stream.write_all(file).unwrap();
+            }
+        });
+        Download { mirrors: vec![mirror], ..Download::default() }
+    }
+
+    fn file(name: &'static str, content: &[u8]) -> File {
+        let (len, checksum) = digest::<Md5>(content).unwrap();
+        md5(name, len, checksum.leak())
+    }
+
+    fn source(files: Vec<File>, entries: &'static [&'static str]) -> &'static Source {
+        Box::leak(Box::new(Source { mirrors: &[], files: files.leak(), entries }))
+    }
+
+    fn zip(entries: &[(&str, &[u8])], method: CompressionMethod) -> Vec<u8> {
+        let mut bytes = vec![];
+        let mut archive = ZipArchiveWriter::new(&mut bytes);
+        for (name, content) in entries {
+            let (mut entry, config) =
+                archive.new_file(*name).compression_method(method).start().unwrap();
+            let descriptor = if method == CompressionMethod::STORE {
+                let mut writer = config.wrap(&mut entry);
+                writer.write_all(content).unwrap();
+                writer.finish().unwrap().1
+            } else {
+                let mut writer =
+                    config.wrap(DeflateEncoder::new(&mut entry, Compression::default()));
+                writer.write_all(content).unwrap();
+                let (encoder, descriptor) = writer.finish().unwrap();
+                encoder.finish().unwrap();
+                descriptor
+            };
+            entry.finish(descriptor).unwrap();
+        }
+        archive.finish().unwrap();
+        bytes
+    }
+
+    #[test]
+    fn files_of_the_right_md5_are_kept() {
+        let (a, b) = (b"images".to_vec(), b"labels".to_vec());
+        let source = source(vec![file("a.gz", &a), file("b.gz", &b)], &[]);
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("a.gz"), b"damage").unwrap();
+        let download = serve(vec![("a.gz", a.clone()), ("b.gz", b.clone())]);
+        download.fetch_source(source, dir.path(), |_| ()).unwrap();
+        assert_eq!(fs::read(dir.path().join("a.gz")).unwrap(), a);
+        assert_eq!(fs::read(dir.path().join("b.gz")).unwrap(), b);
+        // Nothing more is asked for.
+        let nowhere = Download { mirrors: vec![], ..download };
+        nowhere.fetch_source(source, dir.path(), |_| ()).unwrap();
+
+        let dir = tempfile::tempdir().unwrap();
+        let other = serve(vec![("a.gz", b"imagez".to_vec())]);
+        let error = other.fetch_source(source, dir.path(), |_| ()).unwrap_err().to_string();
+        assert!(error.contains("expected 59b514174bffe4ae402b3d63aad79fe0"), "{error}");
+        assert!(!dir.path().join("a.gz").exists());
+    }
+
+    #[test]
+    fn of_an_archive_a_set_s_own_files_are_kept() {
+        const KEPT: &[&str] = &["digits.gz", "labels.gz"];
+        let entries: [(&str, &[u8]); 3] = [
+            ("gzip/letters.gz", b"letters"),
+            ("gzip/digits.gz", b"digits"),
+            ("gzip/labels.gz", b"labels"),
+        ];
+        for method in [CompressionMethod::STORE, CompressionMethod::DEFLATE] {
+            let archive = zip(&entries, method);
+            let source = source(vec![file("gzip.zip", &archive)], KEPT);
+            let dir = tempfile::tempdir().unwrap();
+            let download = serve(vec![("gzip.zip", archive.clone())]);
+            let nowhere = Download { mirrors: vec![], ..Download::default() };
+            let files = || {
+                let mut names: Vec<_> = fs::read_dir(dir.path())
+                    .unwrap()
+                    .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                    .collect();
+                names.sort();
+                names
+            };
+            download.fetch_source(source, dir.path(), |_| ()).unwrap();
+            assert_eq!(files(), [super::LOCK, "digits.gz", "labels.gz"]);
+            assert_eq!(fs::read(dir.path().join("digits.gz")).unwrap(), b"digits");
+            nowhere.fetch_source(source, dir.path(), |_| ()).unwrap();
+            // Put there by hand, after a stop between the two files.
+            fs::remove_file(dir.path().join("labels.gz")).unwrap();
+            fs::write(dir.path().join("gzip.zip"), &archive).unwrap();
+            nowhere.fetch_source(source, dir.path(), |_| ()).unwrap();
+            assert_eq!(files(), [super::LOCK, "digits.gz", "labels.gz"]);
+        }
+        // One that is whole, but for its contents.
+        let mut damaged = zip(&entries, CompressionMethod::STORE);
+        // The second place: the first is in the entry's name.
+        let found = |(_, bytes): &(usize, &[u8])| *bytes == b"labels";
+        let (at, _) = damaged.windows(6).enumerate().filter(found).nth(1).unwrap();
+        damaged[at] ^= 1;
+        for (archive, reason) in [
+            (zip(&entries[..2], CompressionMethod::STORE), "it has no entry gzip/labels.gz"),
+            (damaged, "gzip/labels.gz: "),
+            (b"no zip".to_vec(), "gzip/digits.gz: "),
+        ] {
+            let source = source(vec![file("gzip.zip", &archive)], KEPT);
+            let dir = tempfile::tempdir().unwrap();
+            let download = serve(vec![("gzip.zip", archive)]);
+            let error = download.fetch_source(source, dir.path(), |_| ()).unwrap_err();
+            assert!(matches!(&error, Error::Malformed { form: "zip", .. }), "{error:?}");
+            assert!(error.to_string().contains(reason), "{error}");
+            assert!(!dir.path().join("labels.gz").exists());
+        }
+    }
+}

@@ -55,8 +55,7 @@ impl Idx {
             return Err(malformed(format!("sizes {sizes:?}, not [n, columns]")));
         };
         let (numbers, _) = numbers.as_chunks();
-        let firsts =
-            numbers.iter().step_by(columns).map(|&number| i32::from_be_bytes(number));
+        let firsts = numbers.iter().step_by(columns).map(|&number| i32::from_be_bytes(number));
         let bytes = firsts.enumerate().map(|(at, label)| {
             u8::try_from(label).map_err(|_| malformed(format!("label {at} is {label}, no byte")))
         });

@@ -48,7 +48,8 @@ pub(crate) fn resize(from: &[u8; FROM * FROM], to: &mut [u8; TO * TO]) {
 const WEIGHT_BITS: u32 = 32 - 8 - 2;
 
 /// A picture of any size scaled to `side`x`side`, by rows, as torchvision's `Resize((side, side))` does it through Pillow, bit for
-/// bit: the bilinear filter, which averages where it makes smaller.
+/// bit: the bilinear filter, which averages where it makes smaller, over the rows first. (Pillow 13 goes over the columns first
+/// where a picture is much higher than wide, so that some of its pixels differ by 1.)
 pub(crate) fn scaled(
     (width, height): (usize, usize),
     pixel: impl Fn(usize, usize) -> u8,

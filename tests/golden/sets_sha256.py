@@ -85,5 +85,16 @@ for i, (width, height) in enumerate(sizes):
         pixels = numbers(i, width * height).reshape(height, width)
     Image.fromarray(pixels).save(folder / f"{i}.png")
 (root / "folder/ten/notes.txt").write_text("no picture")
-set = datasets.ImageFolder(root / "folder", transform=Compose([Grayscale(), Resize((32, 32))]))
+
+
+def by_rows_first(image):
+    """Resize((32, 32)) of Pillow before 13, which goes over the columns first where a picture is much higher than wide."""
+    bilinear = Image.Resampling.BILINEAR
+    steps = image.resize((32, image.height), bilinear).resize((32, 32), bilinear)
+    if image.height <= 32 or image.height <= image.width:
+        assert np.array_equal(steps, Resize((32, 32))(image)), image.size
+    return steps
+
+
+set = datasets.ImageFolder(root / "folder", transform=Compose([Grayscale(), by_rows_first]))
 print("ImageFolder", set.classes, *digest(set))

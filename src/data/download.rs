@@ -57,6 +57,16 @@ const fn md5(name: &'static str, len: u64, md5: &'static str) -> File {
     File { name, most: len + GZIP_OVERHEAD, checksum: Checksum::Md5(md5) }
 }
 
+/// Files of MNIST's names and sizes, with these MD5s.
+const fn like_mnist([train_images, train_labels, images, labels]: [&'static str; 4]) -> [File; 4] {
+    [
+        md5("train-images-idx3-ubyte.gz", TRAIN_IMAGES, train_images),
+        md5("train-labels-idx1-ubyte.gz", TRAIN_LABELS, train_labels),
+        md5("t10k-images-idx3-ubyte.gz", TEST_IMAGES, images),
+        md5("t10k-labels-idx1-ubyte.gz", TEST_LABELS, labels),
+    ]
+}
+
 /// Bytes of MNIST's files, unpacked: a header, and for each image its pixels, or its label.
 const TRAIN_IMAGES: u64 = 16 + 60_000 * 28 * 28;
 const TRAIN_LABELS: u64 = 8 + 60_000;
@@ -91,28 +101,28 @@ static MNIST: Source = Source {
 
 static FASHION_MNIST: Source = Source {
     mirrors: &["http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"],
-    files: &[
-        md5("train-images-idx3-ubyte.gz", TRAIN_IMAGES, "8d4fb7e6c68d591d4c3dfef9ec88bf0d"),
-        md5("train-labels-idx1-ubyte.gz", TRAIN_LABELS, "25c81989df183df01b3e8a0aad5dffbe"),
-        md5("t10k-images-idx3-ubyte.gz", TEST_IMAGES, "bef4ecab320f06d8554ea6380940ec79"),
-        md5("t10k-labels-idx1-ubyte.gz", TEST_LABELS, "bb300cfdad3c16e7a12a480ee83cd310"),
-    ],
+    files: &like_mnist([
+        "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+        "25c81989df183df01b3e8a0aad5dffbe",
+        "bef4ecab320f06d8554ea6380940ec79",
+        "bb300cfdad3c16e7a12a480ee83cd310",
+    ]),
     entries: &[],
 };
 
 static KMNIST: Source = Source {
     mirrors: &["http://codh.rois.ac.jp/kmnist/dataset/kmnist/"],
-    files: &[
-        md5("train-images-idx3-ubyte.gz", TRAIN_IMAGES, "bdb82020997e1d708af4cf47b453dcf7"),
-        md5("train-labels-idx1-ubyte.gz", TRAIN_LABELS, "e144d726b3acfaa3e44228e80efcd344"),
-        md5("t10k-images-idx3-ubyte.gz", TEST_IMAGES, "5c965bf0a639b31b8f53240b1b52f4d7"),
-        md5("t10k-labels-idx1-ubyte.gz", TEST_LABELS, "7320c461ea6c1c855c0b718fb2a4b134"),
-    ],
+    files: &like_mnist([
+        "bdb82020997e1d708af4cf47b453dcf7",
+        "e144d726b3acfaa3e44228e80efcd344",
+        "5c965bf0a639b31b8f53240b1b52f4d7",
+        "7320c461ea6c1c855c0b718fb2a4b134",
+    ]),
     entries: &[],
 };
 
-/// All of EMNIST's splits in one archive, which goes once the four files of `digits` are taken out of it. The second mirror is
-/// NIST's own, too: since torchvision's was written down, that one has answered with a page.
+/// All of EMNIST's splits in one archive, which goes once the four files of `digits` are taken out of it. The second mirror, NIST's
+/// too, is not torchvision's: people write that the first answers with a page now. Both are said to have the same MD5.
 static EMNIST_DIGITS: Source = Source {
     mirrors: &[
         "https://www.itl.nist.gov/iaui/vip/cs_links/EMNIST/",
@@ -284,7 +294,7 @@ impl Download {
     }
 
     /// [`fetch`](Download::fetch) for the files of another set, from mirrors of its own: see [`of`](Download::of). Beside those of
-    /// MNIST a file is known by the MD5 of what is sent. EMNIST comes as one archive with all its splits, 562 MB, of which the
+    /// MNIST a file is known by the MD5 of what is sent. EMNIST comes as one archive with all its splits, about 560 MB, of which the
     /// four files of `digits` are kept; the archive may be put there by hand, as `gzip.zip`.
     ///
     /// # Errors
@@ -661,27 +671,25 @@ mod tests {
     }
 
     fn zip(entries: &[(&str, &[u8])], method: CompressionMethod) -> Vec<u8> {
-        let mut bytes = vec![];
-        let mut archive = ZipArchiveWriter::new(&mut bytes);
+        let mut archive = ZipArchiveWriter::new(vec![]);
         for (name, content) in entries {
-            let (mut entry, config) =
-                archive.new_file(*name).compression_method(method).start().unwrap();
-            let descriptor = if method == CompressionMethod::STORE {
-                let mut writer = config.wrap(&mut entry);
+            let new = archive.new_file(*name).compression_method(method);
+            let (mut entry, config) = new.start().unwrap();
+            let descriptor = {
+                let mut encoder;
+                let packed: &mut dyn Write = if method == CompressionMethod::STORE {
+                    &mut entry
+                } else {
+                    encoder = DeflateEncoder::new(&mut entry, Compression::default());
+                    &mut encoder
+                };
+                let mut writer = config.wrap(packed);
                 writer.write_all(content).unwrap();
                 writer.finish().unwrap().1
-            } else {
-                let mut writer =
-                    config.wrap(DeflateEncoder::new(&mut entry, Compression::default()));
-                writer.write_all(content).unwrap();
-                let (encoder, descriptor) = writer.finish().unwrap();
-                encoder.finish().unwrap();
-                descriptor
             };
             entry.finish(descriptor).unwrap();
         }
-        archive.finish().unwrap();
-        bytes
+        archive.finish().unwrap()
     }
 
     #[test]

@@ -4,6 +4,7 @@
 mod classes;
 mod dataset;
 mod distortion;
+mod domain;
 #[cfg(feature = "download")]
 mod download;
 mod draws;
@@ -16,9 +17,9 @@ mod resize;
 mod sets;
 
 pub use classes::Classes;
-pub(crate) use classes::Domain;
 pub use dataset::Dataset;
 pub use distortion::Distortion;
+pub(crate) use domain::Domain;
 #[cfg(feature = "download")]
 pub use download::{Download, DownloadProgress};
 pub(crate) use draws::Draws;

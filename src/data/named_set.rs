@@ -9,13 +9,13 @@ use std::{
 
 /// Sets of ten classes in files of MNIST's form, with images of 28x28, by the names that torchvision gives them.
 ///
-/// | name | torchvision's | images | a licence |
-/// |---|---|---|---|
-/// | `mnist` | `MNIST` | 60,000 and 10,000 digits | CC BY-SA 3.0 |
-/// | `fashion-mnist` | `FashionMNIST` | 60,000 and 10,000 pieces of clothing | MIT |
-/// | `kmnist` | `KMNIST` | 60,000 and 10,000 Japanese characters | CC BY-SA 4.0 |
-/// | `emnist-digits` | `EMNIST`, split `digits` | 240,000 and 40,000 digits. In their files they lie on their side, and torchvision leaves them so; here they are upright | public domain |
-/// | `qmnist` | `QMNIST` | 60,000 digits, MNIST's again, and 60,000, of which the first 10,000 are MNIST's | BSD |
+/// | name | torchvision's | images |
+/// |---|---|---|
+/// | `mnist` | `MNIST` | 60,000 and 10,000 digits |
+/// | `fashion-mnist` | `FashionMNIST` | 60,000 and 10,000 pieces of clothing |
+/// | `kmnist` | `KMNIST` | 60,000 and 10,000 Japanese characters |
+/// | `emnist-digits` | `EMNIST`, split `digits` | 240,000 and 40,000 digits. In their files they lie on their side, and torchvision leaves them so; here they are upright |
+/// | `qmnist` | `QMNIST` | 60,000 digits, MNIST's again, and 60,000 to test with, of which the first 10,000 are MNIST's |
 ///
 /// ```no_run
 /// use lenet::data::NamedSet;

@@ -122,7 +122,8 @@ fn config() -> TrainConfig {
 fn named_sets_are_what_torchvision_reads() {
     for written in &WRITTEN {
         let root = tempfile::tempdir().unwrap();
-        for folder in [written.folder, "", "raw", written.set.name(), "gzip"] {
+        let unpacked = if written.set == NamedSet::EmnistDigits { "gzip" } else { "" };
+        for folder in [written.folder, "", "raw", written.set.name(), unpacked] {
             let dir = root.path().join(folder);
             written.write(&dir);
             let sets = written.set.open(root.path()).unwrap();

@@ -254,9 +254,12 @@ impl NamedSet {
     /// Where the files may lie in a folder that somebody names.
     fn layouts(self, dir: &Path) -> Vec<PathBuf> {
         let Row { name, torchvision, .. } = self.row();
-        let within = [&format!("{torchvision}/raw"), "raw", *name, "gzip"]; // the last is what EMNIST's archive unpacks to
         let mut layouts = vec![dir.to_path_buf()];
+        let within = [&format!("{torchvision}/raw"), "raw", *name];
         layouts.extend(within.map(|folder| dir.join(folder)));
+        if self == NamedSet::EmnistDigits {
+            layouts.push(dir.join("gzip")); // what its archive unpacks to
+        }
         if self != NamedSet::Mnist {
             layouts.rotate_left(1); // what lies in the folder itself may be MNIST's files, which have the same names
         }

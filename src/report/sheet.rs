@@ -128,7 +128,7 @@ impl Picture for Sheet {
                     false => text(size, MUTED, HPos::Center),
                 };
                 let size = if i < strong { 50 } else { 46 };
-                let (line, style, _) = fitted(canvas, line, size, tile.0 - 10, style)?;
+                let (line, style, _) = fitted(canvas, line, size, tile.0 - 30, style)?;
                 canvas.draw_text(&line, &style, (middle, bottom + 36 + 50 * i as i32))?;
             }
         }

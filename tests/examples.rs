@@ -444,7 +444,7 @@ fn names_of_classes_go_from_folders_to_predictions() {
         fs::create_dir_all(root.path().join("pictures").join(name)).unwrap();
         for i in 0..8 {
             // A bar, lower from class to class.
-            let ink = |y: u32| (y / 3 == class).then_some(250 - i as u8).unwrap_or_default();
+            let ink = |y: u32| if y / 3 == class { 250 - i as u8 } else { 0 };
             let picture = GrayImage::from_fn(32, 32, |_, y| Luma([ink(y)]));
             picture.save(path(&format!("pictures/{name}/{i}.png"))).unwrap();
         }

@@ -93,9 +93,9 @@ fn random(seed: u32) -> impl FnMut(u32) -> u32 {
 /// How many of the network's right answers are lost on the way is what the preparation costs.
 #[test]
 fn mnist_s_own_images_are_read_as_well_as_by_the_network() {
-    assert_eq!(right_by_the_network(1), 9_926);
-    assert_eq!(right(1, |_, image| image.into()), 9_924);
-    assert_eq!(right(1, |_, image| inverted(image).into()), 9_924);
+    assert_eq!(right_by_the_network(4), 2_489);
+    assert_eq!(right(4, |_, image| image.into()), 2_487);
+    assert_eq!(right(4, |_, image| inverted(image).into()), 2_487);
 }
 
 /// Of every hundredth.
@@ -376,7 +376,7 @@ fn any_image() -> impl Strategy<Value = DynamicImage> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
 
     #[test]
     fn nor_does_one_of_any_type(image in any_image()) {

@@ -6,7 +6,7 @@ use lenet::{
     data::{Fit, Idx},
 };
 use sha2::{Digest, Sha256};
-use std::{fs, io::Write, path::Path};
+use std::{fs, io::Write, path::Path, sync::LazyLock};
 
 const FILES: [&str; 4] = [
     "train-images-idx3-ubyte",
@@ -15,8 +15,11 @@ const FILES: [&str; 4] = [
     "t10k-labels-idx1-ubyte",
 ];
 
-fn mnist() -> Mnist {
-    Mnist::open(concat!(env!("CARGO_MANIFEST_DIR"), "/data/mnist")).unwrap()
+/// MNIST, read once for all tests.
+fn mnist() -> &'static Mnist {
+    static MNIST: LazyLock<Mnist> =
+        LazyLock::new(|| Mnist::open(concat!(env!("CARGO_MANIFEST_DIR"), "/data/mnist")).unwrap());
+    &MNIST
 }
 
 fn sha256(bytes: &[u8]) -> String {
@@ -129,7 +132,7 @@ fn another_set_in_files_of_these_names_is_told_apart() {
     let pixels = mnist.train.image_bytes().as_flattened().to_vec();
     let train = Dataset::from_pixels(pixels, labels).unwrap();
     assert!(!Mnist { train, test: mnist.test.clone() }.is_original());
-    assert!(!Mnist { train: mnist.train.first(10), test: mnist.test }.is_original());
+    assert!(!Mnist { train: mnist.train.first(10), test: mnist.test.clone() }.is_original());
 }
 
 /// `all_70_000_images_are_resized_as_torchvision_does_it` shows that these are torchvision's.

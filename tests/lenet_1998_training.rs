@@ -13,9 +13,16 @@ use std::{
     fs,
     ops::ControlFlow::{Break, Continue},
     path::Path,
+    sync::LazyLock,
 };
 
-fn mnist(fit: Fit) -> Mnist {
+/// MNIST, padded, read once for all tests.
+fn mnist() -> &'static Mnist {
+    static MNIST: LazyLock<Mnist> = LazyLock::new(|| fitted(Fit::Pad));
+    &MNIST
+}
+
+fn fitted(fit: Fit) -> Mnist {
     Mnist::open_fitted(concat!(env!("CARGO_MANIFEST_DIR"), "/data/mnist"), fit).unwrap()
 }
 
@@ -48,7 +55,7 @@ fn configs() -> [LeNet1998TrainConfig; 5] {
 
 #[test]
 fn padding_puts_the_image_in_the_middle() {
-    let (padded, resized) = (mnist(Fit::Pad), mnist(Fit::Resize));
+    let (padded, resized) = (mnist(), fitted(Fit::Resize));
     let image = |data: &Dataset| data.image(0).unwrap();
     let (padded, resized) = (image(&padded.train), image(&resized.train));
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/data/mnist/train-images-idx3-ubyte.gz");
@@ -64,7 +71,7 @@ fn padding_puts_the_image_in_the_middle() {
 
 #[test]
 fn it_learns() {
-    let mnist = mnist(Fit::Pad);
+    let mnist = mnist();
     let (train, test) = (mnist.train.first(2_000), mnist.test.first(500));
     for config in configs() {
         let mut trainer = LeNet1998Trainer::new(config).unwrap();
@@ -94,7 +101,7 @@ fn what_it_answers_is_what_the_module_answers() {
         trainer.state_dict().load_into(&mut vs).unwrap();
         net
     };
-    let mnist = mnist(Fit::Pad);
+    let mnist = mnist();
     let (train, test) = (mnist.train.first(300), mnist.test.first(200));
     for config in configs() {
         let mut trainer = LeNet1998Trainer::new(config).unwrap();
@@ -117,7 +124,7 @@ fn what_it_answers_is_what_the_module_answers() {
 
 #[test]
 fn a_run_follows_from_its_seed() {
-    let train = mnist(Fit::Pad).train.first(500);
+    let train = mnist().train.first(500);
     for config in configs() {
         let run = |seed| {
             let config = LeNet1998TrainConfig { seed, ..config.clone() };
@@ -153,7 +160,7 @@ fn run(
 /// 750 images: estimates before 0, 100, 200, 400 and 600 of the first pass, and a last step of 50.
 #[test]
 fn a_run_that_stops_anywhere_ends_with_the_same_bits() {
-    let train = mnist(Fit::Pad).train.first(750);
+    let train = mnist().train.first(750);
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("checkpoint");
     for config in configs() {
@@ -178,7 +185,7 @@ fn a_run_that_stops_anywhere_ends_with_the_same_bits() {
 
 #[test]
 fn a_folder_keeps_its_checkpoints() {
-    let train = mnist(Fit::Pad).train.first(300);
+    let train = mnist().train.first(300);
     let dir = tempfile::tempdir().unwrap();
     let checkpoints = Checkpoints::open(dir.path()).unwrap();
     let mut trainer = LeNet1998Trainer::new(config()).unwrap();
@@ -243,7 +250,7 @@ fn a_checkpoint_is_a_file_of_weights() {
 
 #[test]
 fn a_pass_goes_on_with_the_set_it_began_with() {
-    let train = mnist(Fit::Pad).train;
+    let train = mnist().train.clone();
     let mut trainer = LeNet1998Trainer::new(config()).unwrap();
     let _ = trainer.train_pass_with(&train.first(300), |_, _| Ok(Break(()))).unwrap();
     assert_eq!(trainer.samples(), 100);
@@ -289,7 +296,7 @@ fn what_can_t_be_trained_with_is_refused() {
 /// Rates that are far too high: it stops, and says so, and there is nothing to save.
 #[test]
 fn a_run_that_diverges_is_noticed() {
-    let train = mnist(Fit::Pad).train.first(500);
+    let train = mnist().train.first(500);
     let config = LeNet1998TrainConfig { rate_factor: 1e38, ..config() };
     let mut trainer = LeNet1998Trainer::new(config).unwrap();
     let error = trainer.train_pass(&train).unwrap_err();
@@ -305,7 +312,7 @@ fn pictures_are_drawn_and_gone_on_with() {
         lenet_1998::{HeldOut, LeNet1998Pictures},
     };
 
-    let mnist = mnist(Fit::Pad);
+    let mnist = mnist();
     let (train, test) = (mnist.train.first(500), mnist.test.first(300));
     let dir = tempfile::tempdir().unwrap();
     let mut trainer = LeNet1998Trainer::new(config()).unwrap();

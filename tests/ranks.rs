@@ -8,7 +8,10 @@ use lenet::{
 use std::{
     ops::ControlFlow::{Break, Continue},
     path::Path,
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::{
+        LazyLock,
+        mpsc::{Receiver, Sender, channel},
+    },
     thread,
 };
 
@@ -70,8 +73,11 @@ fn on_ranks<T: Send>(ranks: usize, work: impl Fn(Thread) -> T + Sync) -> Vec<T> 
     })
 }
 
-fn mnist() -> Mnist {
-    Mnist::open(concat!(env!("CARGO_MANIFEST_DIR"), "/data/mnist")).unwrap()
+/// MNIST, read once for all tests.
+fn mnist() -> &'static Mnist {
+    static MNIST: LazyLock<Mnist> =
+        LazyLock::new(|| Mnist::open(concat!(env!("CARGO_MANIFEST_DIR"), "/data/mnist")).unwrap());
+    &MNIST
 }
 
 fn config() -> TrainConfig {

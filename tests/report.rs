@@ -12,13 +12,17 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::LazyLock,
 };
 
 const PICTURES: [&str; 5] =
     ["accuracy.png", "confusion.png", "filters.png", "loss.png", "mistakes.png"];
 
-fn mnist() -> Mnist {
-    Mnist::open(concat!(env!("CARGO_MANIFEST_DIR"), "/data/mnist")).unwrap()
+/// MNIST, read once for all tests.
+fn mnist() -> &'static Mnist {
+    static MNIST: LazyLock<Mnist> =
+        LazyLock::new(|| Mnist::open(concat!(env!("CARGO_MANIFEST_DIR"), "/data/mnist")).unwrap());
+    &MNIST
 }
 
 /// A short run: a trainer, what it trains on and what it is tested with.

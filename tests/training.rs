@@ -5,10 +5,13 @@ use lenet::{
     data::Distortion,
     train::{Device, auto_device, device_named},
 };
-use std::ops::ControlFlow::Continue;
+use std::{ops::ControlFlow::Continue, sync::LazyLock};
 
-fn mnist() -> Mnist {
-    Mnist::open(concat!(env!("CARGO_MANIFEST_DIR"), "/data/mnist")).unwrap()
+/// MNIST, read once for all tests.
+fn mnist() -> &'static Mnist {
+    static MNIST: LazyLock<Mnist> =
+        LazyLock::new(|| Mnist::open(concat!(env!("CARGO_MANIFEST_DIR"), "/data/mnist")).unwrap());
+    &MNIST
 }
 
 fn config() -> TrainConfig {

@@ -22,8 +22,8 @@ impl Network {
         self.classifier.classify_prepared(image)
     }
 
-    pub fn stages(&self, image: &Prepared) -> Vec<Activation> {
-        self.classifier.stages(image)
+    pub fn predict_with_stages(&self, image: &Prepared) -> (Prediction, Vec<Activation>) {
+        self.classifier.classify_with_stages(image)
     }
 
     /// Weight and bias.

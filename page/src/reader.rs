@@ -57,8 +57,7 @@ impl Reader {
     }
 
     fn read(&mut self, image: Prepared) {
-        self.stages = self.network().stages(&image);
-        self.prediction = self.network().predict(&image);
+        (self.prediction, self.stages) = self.network().predict_with_stages(&image);
         self.whole_prediction = match self.cut {
             Some(_) => self.whole.predict(&image),
             None => self.prediction,

@@ -280,18 +280,22 @@ impl Classifier {
     }
 
     fn prediction(&self, image: &[f32; PIXELS]) -> Prediction {
-        let Some(no_digit) = &self.no_digit else {
-            return self.of_logits(self.packed.logits(image));
-        };
-        let outputs = self.packed.outputs(image);
+        match self.no_digit {
+            Some(_) => self.of_stages(&self.activations(image)),
+            None => self.of_logits(self.packed.logits(image)),
+        }
+    }
+
+    fn of_stages(&self, stages: &[Activation]) -> Prediction {
         let output = |layer: Layer| {
-            let place = LAYERS.iter().position(|other| other.name == layer.name);
-            place.and_then(|place| outputs.get(place)).map_or(&[][..], |values| values)
+            let stage = stages.iter().find(|stage| stage.layer.name == layer.name);
+            stage.map_or(&[][..], |stage| &stage.values)
         };
         let mut logits = [0.0; 10];
         logits.iter_mut().zip(output(Layer::OUTPUT)).for_each(|(to, &from)| *to = from);
-        let no_digit = no_digit.probability(output(Layer::F6));
-        Prediction { no_digit: Some(no_digit), ..self.of_logits(logits) }
+        let no_digit = self.no_digit.as_ref();
+        let no_digit = no_digit.map(|no_digit| no_digit.probability(output(Layer::F6)));
+        Prediction { no_digit, ..self.of_logits(logits) }
     }
 
     fn of_logits(&self, logits: [f32; 10]) -> Prediction {
@@ -301,6 +305,12 @@ impl Classifier {
     /// Every layer's output for an image, in order: C1, S2, C3, S4, C5, F6, output. The last are the logits.
     pub fn stages(&self, image: &Prepared) -> Vec<Activation> {
         self.activations(&image.values())
+    }
+
+    /// [`classify_prepared`](Classifier::classify_prepared) and [`stages`](Classifier::stages), by one forward pass.
+    pub fn classify_with_stages(&self, image: &Prepared) -> (Prediction, Vec<Activation>) {
+        let stages = self.stages(image);
+        (self.of_stages(&stages), stages)
     }
 
     /// [`stages`](Classifier::stages) for an image of a data set, as [`image_bytes`](crate::Dataset::image_bytes) has it.
@@ -341,6 +351,10 @@ mod tests {
         let parameters = &pretrained.parameters[..];
         let again = Classifier::from_parameters(parameters).unwrap();
         assert_eq!(again.stages(&image), pretrained.stages(&image));
+        for classifier in [&pretrained, &again] {
+            let expected = (classifier.classify_prepared(&image), classifier.stages(&image));
+            assert_eq!(classifier.classify_with_stages(&image), expected);
+        }
         assert!(Classifier::from_parameters(&parameters[1..]).is_err());
         for wrong in [f32::NAN, f32::INFINITY, -f32::MAX] {
             let mut parameters = parameters.to_vec();

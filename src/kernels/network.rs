@@ -297,7 +297,7 @@ mod tests {
         };
         let expected = gradients(InstructionSet::Portable, 1);
         for set in InstructionSet::available() {
-            for threads in [1, 2, 3, 8] {
+            for &threads in if cfg!(miri) { &[2][..] } else { &[1, 2, 3, 8] } {
                 assert!(gradients(set, threads) == expected, "{set:?}, {threads} threads");
             }
         }

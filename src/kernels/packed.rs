@@ -283,6 +283,9 @@ mod tests {
     use crate::kernels::{Images, Network};
     use rand_mt::Mt;
 
+    /// Miri takes minutes an image.
+    const COUNT: usize = if cfg!(miri) { 1 } else { 9 };
+
     #[test]
     fn one_image_has_the_logits_that_it_has_among_many() {
         let mut generator = Mt::new(1);
@@ -290,7 +293,7 @@ mod tests {
         let mut parameters = vec![0.0; PARAMETERS];
         parameters.fill_with(|| draw() * 0.4 - 0.2);
         let mut image = || std::array::from_fn(|_| draw());
-        let images: Vec<[f32; PIXELS]> = (0..9).map(|_| image()).collect();
+        let images: Vec<[f32; PIXELS]> = (0..COUNT).map(|_| image()).collect();
         let parameters = parameters.as_array().unwrap();
         let expected = Network::new(1).logits(parameters, Images::new(&images));
 

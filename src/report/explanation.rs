@@ -81,7 +81,7 @@ impl Look {
 impl Explanation {
     /// Of what `classifier` makes of `image`.
     pub fn new(classifier: &Classifier, image: &Prepared) -> Explanation {
-        let (stages, prediction) = (classifier.stages(image), classifier.classify_prepared(image));
+        let (prediction, stages) = classifier.classify_with_stages(image);
         let classes = classifier.classes().clone();
         Explanation { input: image.input().clone(), stages, prediction, classes }
     }

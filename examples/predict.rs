@@ -4,7 +4,7 @@
 
 use anyhow::{Result, bail};
 use clap::{CommandFactory, Parser};
-use lenet::{Classifier, Explanation, Prediction, Prepared, classifier::Reading, image};
+use lenet::{Classifier, Explanation, Prediction, classifier::Reading, data::Classes, image};
 use std::{
     fs,
     io::{self, ErrorKind, Read, Write},
@@ -15,7 +15,8 @@ use std::{
 /// Read the digits in images.
 ///
 /// Of each image one line is printed: its name, the digit, and the most probable digits with their probabilities; or "no digit",
-/// how likely that is, and what it would be otherwise. An image holds one digit, or with --number several, dark on light or light on dark, of up to 512 MiB in memory: PNG, JPEG, BMP or PNM,
+/// how likely that is, and what it would be otherwise. Weights that were trained on other classes than digits print their names, and
+/// pictures are prepared as those that they were trained on. An image holds one digit, or with --number several, dark on light or light on dark, of up to 512 MiB in memory: PNG, JPEG, BMP or PNM,
 /// told from the content.
 ///
 /// Exit codes: 0 every image was read; 1 some could not be, or the weights could not: see stderr; 2 wrong usage.
@@ -34,7 +35,7 @@ struct Args {
     /// Read all digits in an image, line by line, and print them with the probability of the least certain one
     #[arg(long, conflicts_with_all = ["top", "explain"])]
     number: bool,
-    /// Print a JSON object a line: image, digit, probabilities (of 0 to 9), no_digit (its probability; null where the weights do
+    /// Print a JSON object a line: image, digit, class (its name), probabilities (of 0 to 9), no_digit (its probability; null where the weights do
     /// not tell), or image and error; with --number: image, number, digits (each with its line, bounds, and the same)
     #[arg(long)]
     json: bool,
@@ -87,6 +88,7 @@ fn run(args: &Args) -> Result<bool> {
         }
     }
 
+    let classes = classifier.classes();
     let mut out = io::stdout().lock();
     let mut all = true;
     for (path, found) in paths {
@@ -94,20 +96,20 @@ fn run(args: &Args) -> Result<bool> {
             if args.number {
                 let readings = classifier.read_bytes(&bytes)?;
                 return Ok(if args.json {
-                    number_json(&path, &readings)
+                    number_json(&path, &readings, classes)
                 } else {
-                    number_line(&path, &readings)
+                    number_line(&path, &readings, classes)
                 });
             }
-            let prepared = Prepared::from_bytes(&bytes)?;
+            let prepared = classifier.preparation().prepare_bytes(&bytes)?;
             if let Some(to) = &args.explain {
                 Explanation::new(&classifier, &prepared).save(to)?;
             }
             let prediction = classifier.classify_prepared(&prepared);
             Ok(if args.json {
-                json(&path, &prediction)
+                json(&path, &prediction, classes)
             } else {
-                line(&path, &prediction, args.top)
+                line(&path, &prediction, classes, args.top)
             })
         });
         all &= read.is_ok();
@@ -124,13 +126,14 @@ fn run(args: &Args) -> Result<bool> {
     Ok(all)
 }
 
-fn line(path: &Path, prediction: &Prediction, top: u8) -> String {
+fn line(path: &Path, prediction: &Prediction, classes: &Classes, top: u8) -> String {
     let ranked = prediction.ranked().into_iter().take(top.into());
-    let ranked = ranked.map(|(digit, p)| format!("{digit} {:.1} %", 100.0 * p)).collect::<Vec<_>>();
+    let ranked = ranked.map(|(digit, p)| format!("{} {:.1} %", classes.name(digit), 100.0 * p));
+    let ranked = ranked.collect::<Vec<_>>();
     let (name, ranked) = (on_a_line(path), ranked.join(", "));
     match prediction.no_digit.filter(|_| !prediction.is_digit()) {
         Some(p) => format!("{name}: no digit ({:.1} %; else {ranked})", 100.0 * p),
-        None => format!("{name}: {} ({ranked})", prediction.digit),
+        None => format!("{name}: {} ({ranked})", classes.name(prediction.digit)),
     }
 }
 
@@ -143,39 +146,42 @@ fn on_a_line(path: &Path) -> String {
     })
 }
 
-fn json(path: &Path, prediction: &Prediction) -> String {
+fn json(path: &Path, prediction: &Prediction, classes: &Classes) -> String {
     let object = serde_json::json!({
         "image": path.to_string_lossy(),
         "digit": prediction.digit,
+        "class": classes.name(prediction.digit),
         "probabilities": prediction.probabilities,
         "no_digit": prediction.no_digit,
     });
     object.to_string()
 }
 
-/// The digits, with a space between lines.
-fn number(readings: &[Reading]) -> String {
+/// The digits, with a space between lines; names of several letters have a space between them.
+fn number(readings: &[Reading], classes: &Classes) -> String {
     let mut number = String::new();
+    let apart = classes.names().iter().any(|name| name.chars().nth(1).is_some());
     for (at, reading) in readings.iter().enumerate() {
-        if at > 0 && readings[at - 1].line != reading.line {
+        if at > 0 && (apart || readings[at - 1].line != reading.line) {
             number.push(' ');
         }
-        number.push_str(&reading.prediction.digit.to_string());
+        number.push_str(classes.name(reading.prediction.digit));
     }
     number
 }
 
-fn number_line(path: &Path, readings: &[Reading]) -> String {
+fn number_line(path: &Path, readings: &[Reading], classes: &Classes) -> String {
     let sure = readings.iter().map(|reading| reading.prediction.ranked()[0].1).fold(1.0, f32::min);
-    format!("{}: {} ({:.1} %)", path.display(), number(readings), 100.0 * sure)
+    format!("{}: {} ({:.1} %)", path.display(), number(readings, classes), 100.0 * sure)
 }
 
-fn number_json(path: &Path, readings: &[Reading]) -> String {
+fn number_json(path: &Path, readings: &[Reading], classes: &Classes) -> String {
     let digit = |reading: &Reading| {
         serde_json::json!({
             "line": reading.line,
             "bounds": reading.bounds,
             "digit": reading.prediction.digit,
+            "class": classes.name(reading.prediction.digit),
             "probabilities": reading.prediction.probabilities,
             "no_digit": reading.prediction.no_digit,
         })
@@ -183,7 +189,7 @@ fn number_json(path: &Path, readings: &[Reading]) -> String {
     let digits: Vec<_> = readings.iter().map(digit).collect();
     let object = serde_json::json!({
         "image": path.to_string_lossy(),
-        "number": number(readings),
+        "number": number(readings, classes),
         "digits": digits,
     });
     object.to_string()

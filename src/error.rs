@@ -56,7 +56,22 @@ pub enum Error {
         searched: Vec<PathBuf>,
     },
 
-    /// A folder has some of MNIST's four files, and not the others.
+    /// The four files of another set of [`NamedSet`](crate::data::NamedSet) are in none of the places where they are looked for.
+    #[error(
+        "no {set} files found in {}: put {} there, as they are or gzipped, or name their folder in LENET_DATA",
+        searched.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", "),
+        files.join(", ")
+    )]
+    SetNotFound {
+        /// The set's name.
+        set: &'static str,
+        /// Its files.
+        files: Vec<String>,
+        /// The folders that were looked into, in this order.
+        searched: Vec<PathBuf>,
+    },
+
+    /// A folder has some of the four files of MNIST, or of another set, and not the others.
     #[error("{} is missing in {}", missing.join(", "), folder.display())]
     MnistIncomplete {
         /// The folder.
@@ -67,8 +82,9 @@ pub enum Error {
 
     /// No mirror gave a file that is whole and right. What arrived so far is kept, and the next call goes on from there.
     #[error(
-        "could not download {file}: {}. Try again later, or put the four *-ubyte.gz files in a folder and name it in LENET_DATA",
-        attempts.join("; ")
+        "could not download {file}: {}. Try again later, or put {} in a folder and name it in LENET_DATA",
+        attempts.join("; "),
+        wanted(file)
     )]
     Download {
         /// The file's name.
@@ -162,6 +178,15 @@ pub enum Error {
         /// All of it, with libtorch's backtrace.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+/// What somebody needs who fetches the files of a set in another way; `file` is one of those that are downloaded.
+fn wanted(file: &str) -> &'static str {
+    match file {
+        "gzip.zip" => "its four emnist-digits-*.gz files",
+        _ if file.starts_with("qmnist") => "the four qmnist-*.gz files",
+        _ => "the four *-ubyte.gz files",
+    }
 }
 
 impl Error {

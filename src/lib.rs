@@ -27,7 +27,7 @@
 //! | task | types |
 //! |---|---|
 //! | read a digit, or numbers, in a picture | [`Classifier`], [`Prepared`], [`Prediction`], [`classifier::Reading`] |
-//! | get the images | [`Mnist`], [`Dataset`]; the formats and the download: module [`data`] |
+//! | get the images | [`Mnist`], [`Dataset`]; other sets by name, the formats and the download: module [`data`]; pictures in folders: [`Dataset::from_folder`] |
 //! | train | [`Trainer`], [`TrainConfig`], with its [`Optimizer`] ([`Adam`], [`AdamW`], [`Sgd`]), [`Schedule`] ([`OneCycleLr`]), [`Engine`] and [`Init`] |
 //! | look at the results | [`BatchStats`], [`EpochStats`], [`Evaluation`]; the mistakes: module [`train`] |
 //! | train over several processes | [`Trainer::with_communicator`] |

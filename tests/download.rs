@@ -4,7 +4,7 @@
 use flate2::{Compression, write::GzEncoder};
 use lenet::{
     Error,
-    data::{Download, DownloadProgress},
+    data::{Download, DownloadProgress, NamedSet},
 };
 use std::{
     fs,
@@ -85,7 +85,7 @@ fn answer(mut stream: &TcpStream, requests: &Mutex<Vec<Request>>) -> io::Result<
     let path = first.split(' ').nth(1).unwrap();
     let (manner, name) = path[1..].split_once('/').unwrap();
     requests.lock().unwrap().push((name.trim_end_matches(".gz").into(), range));
-    let file = fs::read(source(name)).unwrap();
+    let file = fs::read(source(name)).unwrap_or_default(); // another set's file: none has it
 
     let send = |mut stream: &TcpStream, status: &str, headers: &str, body: &[u8]| {
         write!(stream, "HTTP/1.1 {status}\r\nConnection: close\r\n{headers}\r\n")?;
@@ -461,6 +461,51 @@ fn a_panic_in_the_callback_ends_the_download() {
     let panicked = panic::catch_unwind(panic::AssertUnwindSafe(fetch)).unwrap_err();
     assert_eq!(panicked.downcast_ref(), Some(&"enough"));
     assert_eq!(server.requests().len(), 1);
+}
+
+/// Files, MD5s and mirrors of torchvision 0.28, `torchvision/datasets/mnist.py`. What is sent here is MNIST's, or nothing: a file
+/// under the right name, but another one. src/data/download.rs has a test that the right ones are kept.
+#[test]
+fn files_of_other_sets_are_known_by_their_md5() {
+    let sets = [
+        (
+            NamedSet::FashionMnist,
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+            "train-images-idx3-ubyte.gz",
+            "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+        ),
+        (
+            NamedSet::Kmnist,
+            "http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
+            "train-images-idx3-ubyte.gz",
+            "bdb82020997e1d708af4cf47b453dcf7",
+        ),
+        (
+            NamedSet::EmnistDigits,
+            "https://www.itl.nist.gov/iaui/vip/cs_links/EMNIST/",
+            "gzip.zip",
+            "58c8d27c78d21e728a6bc7b3cc06412e",
+        ),
+        (
+            NamedSet::Qmnist,
+            "https://raw.githubusercontent.com/facebookresearch/qmnist/master/",
+            "qmnist-train-images-idx3-ubyte.gz",
+            "ed72d4157d28c017586c42bc6afe6370",
+        ),
+    ];
+    for (set, mirror, name, md5) in sets {
+        assert_eq!(Download::of(set).mirrors[0], mirror);
+        let server = Server::start();
+        let dir = tempfile::tempdir().unwrap();
+        let download = download(&[server.mirror("good")]);
+        let error = download.fetch_set(set, &dir, |_| {}).unwrap_err();
+        let Error::Download { file, attempts } = &error else { panic!("{error:?}") };
+        assert_eq!(file, name);
+        let expected = format!("/good/{name}: sent a file with the checksum ");
+        assert!(attempts[0].contains(&expected) && attempts[0].ends_with(md5), "{error}");
+        assert_eq!(server.requests(), [(name.trim_end_matches(".gz").into(), None)]);
+        assert!(!dir.path().join(name).exists());
+    }
 }
 
 /// TLS is compiled in and has its provider: what fails is the server, which knows no TLS.

@@ -8,6 +8,7 @@ use flate2::{Compression, write::GzEncoder};
 use lenet::{
     AdamW, OneCycleLr, Optimizer, Schedule, Sgd, TrainConfig, Trainer,
     data::{Distortion, Fit},
+    image::{GrayImage, Luma},
     lenet_1998::{C3, LeNet1998Config, LeNet1998TrainConfig, LeNet1998Trainer, OutputUnits},
     train::Device,
     weights::StateDict,
@@ -282,6 +283,9 @@ fn train_mnist_refuses_what_makes_no_sense() {
     fs::write(&file, "x").unwrap();
     let (file, missing) =
         (file.to_str().unwrap(), somewhere.path().join("missing/model.safetensors"));
+    let one_class = somewhere.path().join("pictures");
+    fs::create_dir_all(one_class.join("only")).unwrap();
+    let one_class = one_class.to_str().unwrap();
     let no_device = if cfg!(feature = "torch") { "no device" } else { "built without libtorch" };
     let refused = [
         (&["--device", "gpu"][..], &["auto, cpu, cuda or cuda:N"][..]),
@@ -303,6 +307,15 @@ fn train_mnist_refuses_what_makes_no_sense() {
         (&["--show", "60000"], &["0 to 59999"]),
         (&["--data", "/nowhere"], &["/nowhere", "no MNIST files"]),
         (&["--data", file], &["no MNIST files"]),
+        (&["--data", one_class], &["no MNIST files", "folders of pictures", "got 1: only"]),
+        (
+            &["--data", one_class, "--preparation", "scaled"],
+            &["classes: expected 10", "got 1: only"],
+        ),
+        (&["--data", one_class, "--dataset", "kmnist"], &["no kmnist files", "KMNIST/raw"]),
+        (&["--dataset", "cifar"], &["mnist, fashion-mnist, kmnist, emnist-digits or qmnist"]),
+        (&["--preparation", "scaled"], &["--data"]),
+        (&["--data", one_class, "--preparation", "thin"], &["centred or scaled"]),
         (&["--save-model", missing.to_str().unwrap()], &["there is no folder"]),
         (&["--save-model", somewhere.path().to_str().unwrap()], &["form"]),
         (&["--save-model", "model.xyz"], &["model.xyz", "safetensors"]),
@@ -374,6 +387,123 @@ fn train_mnist_finds_the_data_that_lenet_data_names() {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/mnist");
     let (output, _, err) = run(example("train_mnist").arg("--dry-run").env("LENET_DATA", data));
     assert!(output.status.success(), "{err}");
+}
+
+/// A small Fashion-MNIST: MNIST's images, with other labels than MNIST's files have.
+fn write_fashion(dir: &Path) {
+    fs::create_dir_all(dir).unwrap();
+    for entry in fs::read_dir(SMALL.path()).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, dir.join(path.file_name().unwrap())).unwrap();
+    }
+}
+
+/// As torchvision keeps it in the current folder; in the user's cache; where LENET_DATA says. Never MNIST's own files.
+#[test]
+fn train_mnist_finds_other_sets_by_their_names() {
+    let root = tempfile::tempdir().unwrap();
+    let here = root.path().join("here");
+    write_fashion(&here.join("data/FashionMNIST/raw"));
+    write_fashion(&root.path().join("cache/lenet/kmnist"));
+    write_fashion(&root.path().join("elsewhere"));
+    let train = |set: &str, data: Option<&str>| {
+        let mut command = example("train_mnist");
+        command.args(["--device", "cpu", "--epochs", "0", "--dataset", set]).current_dir(&here);
+        command.env("HOME", root.path().join("home"));
+        command.env("XDG_CACHE_HOME", root.path().join("cache"));
+        // No network is asked.
+        command.env("http_proxy", "http://127.0.0.1:9").env("https_proxy", "http://127.0.0.1:9");
+        let data = data.map(|data| root.path().join(data));
+        data.map(|data| command.env("LENET_DATA", data));
+        run(&mut command)
+    };
+    for (set, data) in [
+        ("fashion-mnist", None),
+        ("kmnist", None),
+        ("fashion-mnist", Some("elsewhere")),
+        ("kmnist", Some("elsewhere")),
+        ("mnist", Some("elsewhere")),
+    ] {
+        let (output, out, err) = train(set, data);
+        assert!(output.status.success(), "{set}: {err}");
+        assert!(out.starts_with("train_data:1600, test_data:200\n"), "{set}: {out}");
+    }
+    let (output, _, err) = train("qmnist", Some("elsewhere"));
+    assert!(!output.status.success() && err.contains("no qmnist files found in"), "{err}");
+    let (output, _, err) = train("qmnist", None);
+    assert!(!output.status.success() && err.contains("could not download qmnist-train"), "{err}");
+}
+
+/// From pictures to an answer by name, with a stop in between.
+#[test]
+fn names_of_classes_go_from_folders_to_predictions() {
+    let root = tempfile::tempdir().unwrap();
+    let path = |name: &str| root.path().join(name).to_str().unwrap().to_owned();
+    let names = ["bars", "dots", "edge", "five", "grid", "hook", "iron", "jump", "kilo", "last"];
+    for (class, name) in (0u32..).zip(names) {
+        fs::create_dir_all(root.path().join("pictures").join(name)).unwrap();
+        for i in 0..8 {
+            // A bar, lower from class to class.
+            let ink = |y: u32| if y / 3 == class { 250 - i as u8 } else { 0 };
+            let picture = GrayImage::from_fn(32, 32, |_, y| Luma([ink(y)]));
+            picture.save(path(&format!("pictures/{name}/{i}.png"))).unwrap();
+        }
+    }
+    let train = |epochs: &str| {
+        let mut command = example("train_mnist");
+        command.args(["--data", &path("pictures"), "--preparation", "scaled", "--lr", "0.003"]);
+        command.args(["--device", "cpu", "--batch-size", "8", "--epochs", epochs, "--resume"]);
+        command.args(["--checkpoint", &path("run"), "--report", &path("report")]);
+        let (output, out, err) = run(command.args(["--save-model", &path("bars.safetensors")]));
+        assert!(output.status.success(), "{err}");
+        assert!(out.starts_with("train_data:70, test_data:10\n"), "{out}");
+    };
+    train("1");
+    train("25");
+    let page = fs::read_to_string(path("report/report.html")).unwrap();
+    assert!(names.iter().all(|name| page.contains(&format!("<th scope=\"row\">{name}</th>"))));
+
+    let (output, _, err) =
+        run(example("convert").args([path("bars.safetensors"), path("bars.onnx")]));
+    assert!(output.status.success(), "{err}");
+    for weights in ["bars.safetensors", "bars.onnx"] {
+        let predict = |args: &[&str]| {
+            let mut command = example("predict");
+            command.args([&path("pictures/hook/0.png"), "--weights", &path(weights)]);
+            run(command.args(args))
+        };
+        let (output, out, err) = predict(&["--top", "2"]);
+        assert!(output.status.success(), "{err}");
+        assert!(out.contains("hook/0.png: hook (hook ") && out.contains(" %, "), "{out}");
+        let (_, out, _) = predict(&["--json"]);
+        let object: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((&object["class"], &object["digit"]), (&"hook".into(), &5.into()), "{out}");
+        let (output, _, err) = predict(&["--number"]);
+        assert!(!output.status.success() && err.contains("to read several digits"), "{err}");
+        let (output, _, err) = predict(&["--explain", &path("explained.png")]);
+        assert!(output.status.success(), "{err}");
+        assert!(lenet::image::open(path("explained.png")).unwrap().width() > 1_000);
+    }
+
+    // With other names it is another set.
+    fs::rename(path("pictures/last"), path("pictures/lost")).unwrap();
+    let mut command = example("train_mnist");
+    command.args(["--data", &path("pictures"), "--preparation", "scaled", "--lr", "0.003"]);
+    command.args(["--device", "cpu", "--batch-size", "8", "--epochs", "26", "--resume"]);
+    let (output, _, err) = run(command.args(["--checkpoint", &path("run")]));
+    assert!(!output.status.success() && err.contains("cannot resume with this --dataset"), "{err}");
+    assert!(err.contains("kilo, last, scaled") && err.contains("kilo, lost, scaled"), "{err}");
+
+    // The picture that --show writes, and its class.
+    let mut command = example("train_mnist");
+    command.args(["--data", &path("pictures"), "--preparation", "scaled", "--show", "3"]);
+    command.current_dir(root.path());
+    let (output, out, err) = run(&mut command);
+    assert!(output.status.success() && out.contains("sample-3.png: label "), "{err}");
+    assert!(
+        names.iter().chain(&["lost"]).any(|name| out.ends_with(&format!(", {name}\n"))),
+        "{out}"
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use lenet::{
     Dataset, EpochRecord, Error, Mnist, Report, TrainConfig, Trainer,
+    data::Classes,
     train::Device,
     weights::{Array, StateDict},
 };
@@ -306,6 +307,58 @@ fn the_page_says_what_the_run_was() {
     assert_page(dir.path());
     assert!(page().contains("<th scope=\"row\">seed</th><td>17</td>"));
     assert!(page().contains("<td>a '&lt;b&gt;' &amp; c</td>"));
+}
+
+/// In the table, the confusion matrix and the mistakes; however long they are, and with all that HTML takes for its own.
+#[test]
+fn classes_are_called_by_their_names() {
+    let long =
+        "a name that is far too long for a cell of the matrix, and for a caption under an image";
+    let names = ["<b>&\"zero\"", long, "two", "three", "4", "five", "six", "七", "eight", "nine"];
+    let classes = Classes::new(names).unwrap();
+    let mut run = Run::new();
+    run.train = run.train.clone().with_classes(classes.clone());
+    run.test = run.test.clone().with_classes(classes);
+    let dir = tempfile::tempdir().unwrap();
+    let mut report = Report::create(dir.path()).unwrap();
+    let record = run.epoch();
+    run.record(&mut report, &record);
+    assert_page(dir.path());
+    PICTURES.iter().for_each(|name| assert_picture(&dir.path().join(name)));
+
+    let page = fs::read_to_string(dir.path().join("report.html")).unwrap();
+    let zero = "&lt;b&gt;&amp;&quot;zero&quot;";
+    for words in [
+        "<h2>Class by class</h2>",
+        "How many of the test images of each class were taken for each class.",
+        "true class</text>",
+        &format!("<th scope=\"row\">{zero}</th>"),
+        &format!("<th scope=\"row\">{long}</th>"),
+        "<th scope=\"row\">七</th>",
+    ] {
+        let lines: Vec<_> = page.lines().map(str::trim).collect();
+        assert!(lines.join("").contains(words), "{words}");
+    }
+    assert!(!page.contains("<b>&\"zero") && !page.contains("digit"));
+    // The surest are shown.
+    let mistakes = record.test.mistakes.iter();
+    let worst = mistakes.max_by(|a, b| a.probability.total_cmp(&b.probability)).unwrap();
+    let [label, answer] = [worst.label, worst.answer].map(|label| {
+        names[usize::from(label)]
+            .replace('&', "&amp;")
+            .replace('"', "&quot;")
+            .replace("<b>", "&lt;b&gt;")
+    });
+    assert!(page.contains(&format!("<b>{label}</b> read as <b>{answer}</b>")));
+    // The matrix, as SVG, has the long one cut.
+    assert!(page.contains("a name that is far") && page.contains(".."));
+    // Digits are as they were.
+    let digits = tempfile::tempdir().unwrap();
+    let mut run = Run::new();
+    let record = run.epoch();
+    run.record(&mut Report::create(digits.path()).unwrap(), &record);
+    let page = fs::read_to_string(digits.path().join("report.html")).unwrap();
+    assert!(page.contains("<h2>Digit by digit</h2>") && !page.contains("class by class"));
 }
 
 #[test]

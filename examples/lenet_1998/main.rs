@@ -10,6 +10,7 @@ use args::Args;
 use clap::Parser;
 use lenet::{
     Checkpoints, Evaluation, Mnist,
+    data::NamedSet,
     lenet_1998::{HeldOut, LeNet1998Pictures, LeNet1998TrainConfig, LeNet1998Trainer, PassStats},
 };
 use program::{
@@ -43,7 +44,8 @@ fn run(args: Args) -> Result<ExitCode> {
             );
         }
     }
-    let mut mnist = data::open(args.data.as_deref(), config.fit, &terminal)?;
+    let sets = data::open(NamedSet::Mnist, args.data.as_deref(), config.fit, &terminal)?;
+    let mut mnist = Mnist::from(sets);
     if let Some(images) = args.validation {
         // The test set is not even looked at.
         (mnist.train, mnist.test) = mnist.train.split(images.get()).context("--validation")?;

@@ -1,31 +1,35 @@
-//! The digits: where they are found, and whether they are MNIST's.
+//! The data: where they are found, and whether they are what was asked for.
 
 use super::terminal::Terminal;
 use anyhow::Result;
-use lenet::{Mnist, data::Fit};
+use lenet::{
+    Mnist,
+    data::{Fit, NamedSet, Sets},
+};
 use std::path::{Path, PathBuf};
 
 /// The set in `dir`, else the first copy that is found, else one that is downloaded.
-pub fn open(dir: Option<&Path>, fit: Fit, terminal: &Terminal) -> Result<Mnist> {
-    let dir = dir.map_or_else(|| found(terminal), |dir| Ok(dir.into()))?;
-    let mnist = Mnist::open_fitted(&dir, fit)?;
+pub fn open(set: NamedSet, dir: Option<&Path>, fit: Fit, terminal: &Terminal) -> Result<Sets> {
+    let dir = dir.map_or_else(|| found(set, terminal), |dir| Ok(dir.into()))?;
+    let sets = set.open_fitted(&dir, fit)?;
     // A set of another size shows itself by that.
-    if (mnist.train.len(), mnist.test.len()) == (60_000, 10_000) && !mnist.is_original() {
+    let is_as_large = (sets.train.len(), sets.test.len()) == (60_000, 10_000);
+    if set == NamedSet::Mnist && is_as_large && !Mnist::from(sets.clone()).is_original() {
         terminal.note(format_args!(
-            "{} holds another set than MNIST, in files of the same names and sizes",
+            "{} holds another set than MNIST, in files of the same names and sizes: --dataset names it",
             dir.display()
         ));
     }
-    Ok(mnist)
+    Ok(sets)
 }
 
 #[cfg(feature = "download")]
-fn found(terminal: &Terminal) -> Result<PathBuf> {
+fn found(set: NamedSet, terminal: &Terminal) -> Result<PathBuf> {
     let bar = terminal.bar();
     let (mut file, mut waits) = ("", false);
-    let dir = Mnist::dir_with(|at| {
+    let dir = set.dir_with(|at| {
         if at.waiting && !waits {
-            terminal.note(format_args!("another process downloads MNIST: waiting for it"));
+            terminal.note(format_args!("another process downloads {}: waiting for it", set.name()));
             waits = true;
         }
         let (received, total) = (at.received as usize, at.total.map(|total| total as usize));
@@ -45,6 +49,6 @@ fn found(terminal: &Terminal) -> Result<PathBuf> {
 }
 
 #[cfg(not(feature = "download"))]
-fn found(_: &Terminal) -> Result<PathBuf> {
-    Ok(Mnist::dir()?)
+fn found(set: NamedSet, _: &Terminal) -> Result<PathBuf> {
+    Ok(set.dir()?)
 }

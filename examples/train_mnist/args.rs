@@ -9,6 +9,7 @@ use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use lenet::{
     Adam, AdamW, Checkpoints, Engine, Error, OneCycleLr, Optimizer, Schedule, Sgd, TrainConfig,
+    data::{NamedSet, Preparation},
     train::{Device, InstructionSet, auto_device, device_named},
 };
 use std::{
@@ -17,7 +18,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Train LeNet on MNIST.
+/// Train LeNet on MNIST, on another set of ten classes, or on pictures of your own.
 #[derive(Parser)]
 #[command(name = "train_mnist", version)]
 #[command(args_override_self = true)] // so that a command can be repeated with one thing changed at its end
@@ -73,9 +74,17 @@ pub struct Args {
     /// Train as one of the processes that mpirun or srun started (feature mpi): each has a part of every batch
     #[arg(long, conflicts_with_all = ["show", "seeds"])]
     pub ranks: bool,
-    /// Folder with MNIST's four files [default: the first copy that is found, else a download]
+    /// The set to train on: mnist, fashion-mnist, kmnist, emnist-digits or qmnist [default: mnist, or the pictures in --data]
+    #[arg(long, value_name = "NAME", value_parser = named_set)]
+    pub dataset: Option<NamedSet>,
+    /// Folder with the set's files [default: the first copy that is found, else a download], or a folder of pictures: ten
+    /// folders, one a class, in it or in its train/ and test/ (or val/). Without test/ a seventh of the pictures is for testing
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// How a folder's pictures become images of 32x32: centred (what is written is found, dark on light or light on dark, and
+    /// centred as in MNIST) or scaled (the whole picture, in grey) [default: centred]
+    #[arg(long, value_name = "HOW", requires = "data", conflicts_with = "dataset", value_parser = preparation)]
+    pub preparation: Option<Preparation>,
     /// Write the trained weights to this file; its extension names the form
     #[arg(long, value_name = "PATH", conflicts_with = "seeds")]
     pub save_model: Option<PathBuf>,
@@ -241,6 +250,15 @@ fn place(name: &str) -> Result<Place, String> {
             .map(|device| Place(Some(device)))
             .map_err(|_| "choose auto, cpu, cuda or cuda:N".into()),
     }
+}
+
+fn named_set(name: &str) -> Result<NamedSet, String> {
+    let names = "choose mnist, fashion-mnist, kmnist, emnist-digits or qmnist";
+    name.parse().map_err(|_: Error| names.into())
+}
+
+fn preparation(name: &str) -> Result<Preparation, String> {
+    name.parse().map_err(|_: Error| "choose centred or scaled".into())
 }
 
 fn optimizer(name: &str) -> Result<Optimizer, String> {

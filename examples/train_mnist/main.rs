@@ -1,4 +1,4 @@
-//! The post's program: trains LeNet on MNIST and prints, epoch by epoch, what the post prints.
+//! The post's program: trains LeNet on MNIST, or on other sets, and prints, epoch by epoch, what the post prints.
 
 mod args;
 mod figures;
@@ -11,8 +11,10 @@ use args::Args;
 use clap::Parser;
 use figures::figures;
 use lenet::{
-    Checkpoints, Dataset, EpochRecord, EpochStats, Evaluation, Mnist, Report, Trainer, data::Fit,
-    train::Device, weights::StateDict,
+    Checkpoints, Dataset, EpochRecord, EpochStats, Evaluation, Report, Trainer,
+    data::{self as library, Fit, NamedSet},
+    train::Device,
+    weights::StateDict,
 };
 use program::{
     data,
@@ -26,6 +28,7 @@ use program::{
 };
 use ranks::{Ranks, caught, caught_at_a_step};
 use std::{
+    fs,
     io::{self, Write},
     ops::ControlFlow::{self, Break, Continue},
     path::{Path, PathBuf},
@@ -51,13 +54,13 @@ fn run(mut args: Args, ranks: Ranks) -> Result<ExitCode> {
     let several = seeds.start() < seeds.end();
     // Before the data: another run may be using them.
     let mut checkpoints = args.checkpoints(*seeds.start())?;
-    let mnist = data::open(args.data.as_deref(), Fit::Resize, &terminal)?;
-    let sizes = (mnist.train.len(), mnist.test.len());
+    let all = open(&args, &terminal)?;
+    let sizes = (all.train.len(), all.test.len());
     terminal.print(format_args!("train_data:{}, test_data:{}\n", sizes.0, sizes.1))?;
     if let Some(index) = args.show {
-        return show(&mnist, index);
+        return show(&all.train, index);
     }
-    let sets = Sets::of(mnist, &args)?;
+    let sets = Sets::of(all, &args)?;
     let (device, why_not_cuda) = args.device();
     if let Some(reason) = why_not_cuda {
         terminal.note(format_args!("not on a GPU: {reason}"));
@@ -92,6 +95,29 @@ fn run(mut args: Args, ranks: Ranks) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The set that was asked for; without a name MNIST, or where --data has other folders than MNIST's, the pictures in these.
+fn open(args: &Args, terminal: &Terminal) -> Result<library::Sets> {
+    let dir = args.data.as_deref();
+    let pictures = |dir| library::Sets::from_folder(dir, args.preparation.unwrap_or_default());
+    if let (Some(dir), Some(_)) = (dir, args.preparation) {
+        return Ok(pictures(dir)?);
+    }
+    let set = args.dataset.unwrap_or(NamedSet::Mnist);
+    match (data::open(set, dir, Fit::Resize, terminal), dir) {
+        (Err(error), Some(dir)) if args.dataset.is_none() && has_only_folders(dir, &error) => {
+            pictures(dir).with_context(|| format!("{error}; nor are these folders of pictures"))
+        }
+        (sets, _) => sets,
+    }
+}
+
+/// Whether `error` says that a folder has none of MNIST's files, and it has folders.
+fn has_only_folders(dir: &Path, error: &Error) -> bool {
+    let is_folder = |entry: io::Result<fs::DirEntry>| entry.is_ok_and(|it| it.path().is_dir());
+    matches!(error.downcast_ref(), Some(lenet::Error::MnistNotFound { .. }))
+        && fs::read_dir(dir).is_ok_and(|mut entries| entries.any(is_folder))
+}
+
 /// The trainer of a seed: resumed, or with the weights of a file, or new; and whether it is resumed.
 fn trainer(
     args: &Args,
@@ -109,7 +135,7 @@ fn trainer(
         (None, Some(path)) => Trainer::with_weights(config, path)?,
         (None, None) => Trainer::new(config)?,
     };
-    let unfit = "cannot resume with this --data and --validation";
+    let unfit = "cannot resume with this --dataset, --data and --validation";
     trainer.check_data(&sets.train).context(unfit)?;
     Ok((ranks.join(trainer)?, is_resumed))
 }
@@ -144,7 +170,7 @@ struct Sets {
 }
 
 impl Sets {
-    fn of(Mnist { mut train, mut test }: Mnist, args: &Args) -> Result<Sets> {
+    fn of(library::Sets { mut train, mut test }: library::Sets, args: &Args) -> Result<Sets> {
         let mut validation = None;
         if let Some(images) = args.validation {
             let (rest, kept_out) = train.split(images.get()).context("--validation")?;
@@ -398,11 +424,15 @@ fn show_epoch(record: &EpochRecord, terminal: &Terminal) -> Result<()> {
 }
 
 /// The post's look at one sample.
-fn show(mnist: &Mnist, index: usize) -> Result<ExitCode> {
-    let image = mnist.train.image(index).context("--show")?;
+fn show(train: &Dataset, index: usize) -> Result<ExitCode> {
+    let image = train.image(index).context("--show")?;
     let path = format!("sample-{index}.png");
     image.save(&path).with_context(|| format!("cannot write {path}"))?;
-    let label = mnist.train.label_bytes()[index];
-    writeln!(io::stdout(), "{path}: label {label}")?;
+    let label = train.label_bytes()[index];
+    let name = match train.classes() {
+        digits if digits.are_digits() => String::new(),
+        classes => format!(", {}", classes.name(label)),
+    };
+    writeln!(io::stdout(), "{path}: label {label}{name}")?;
     Ok(ExitCode::SUCCESS)
 }

@@ -4,6 +4,7 @@ use super::{
 };
 use crate::{
     Error, Result,
+    data::{Classes, Domain, Preparation},
     kernels::{Images, Network, PIXELS, Packed},
     network::{self, LAYERS, Layer, PARAMETERS},
     weights::StateDict,
@@ -40,6 +41,7 @@ pub struct Classifier {
     /// What logits are divided by, so that probabilities mean what they say.
     temperature: f32,
     no_digit: Option<NoDigit>,
+    domain: Domain,
 }
 
 /// What `scripts/reader` makes. The post's recipe gives `weights/mnist.safetensors`.
@@ -82,6 +84,7 @@ impl Classifier {
         let no_digit = weights.metadata.get("no_digit").map(|text| NoDigit::parse(text));
         Ok(Classifier {
             no_digit: no_digit.transpose()?,
+            domain: Domain::of(&weights.metadata)?,
             ..classifier.with_temperature(temperature)?
         })
     }
@@ -115,6 +118,7 @@ impl Classifier {
             parameters: Box::new(*parameters),
             temperature: 1.0,
             no_digit: None,
+            domain: Domain::default(),
         })
     }
 
@@ -145,14 +149,34 @@ impl Classifier {
         Ok(Classifier { no_digit: Some(NoDigit::new(numbers)?), ..self })
     }
 
+    /// The names of the classes that the weights tell apart: the digits, unless their metadata has others. The name of a
+    /// [`Prediction`] is `classifier.classes().name(prediction.digit)`.
+    ///
+    /// ```
+    /// use lenet::{Classifier, Prediction};
+    ///
+    /// let classifier = Classifier::pretrained()?;
+    /// let prediction = Prediction::from_logits([0.0, 0.0, 9.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+    /// assert_eq!(classifier.classes().name(prediction.digit), "2");
+    /// # Ok::<(), lenet::Error>(())
+    /// ```
+    pub fn classes(&self) -> &Classes {
+        &self.domain.classes
+    }
+
+    /// How pictures are prepared for these weights: as those that they were trained on, which their metadata tells.
+    pub fn preparation(&self) -> Preparation {
+        self.domain.preparation
+    }
+
     /// Reads the digit in an image: dark on light or light on dark, in any colours, of any size. [`Prepared`] says how it is
-    /// found.
+    /// found. Weights of another [`preparation`](Classifier::preparation) get the whole picture.
     ///
     /// # Errors
     ///
     /// Those of [`Prepared::new`].
     pub fn classify(&self, image: &DynamicImage) -> Result<Prediction> {
-        Ok(self.classify_prepared(&Prepared::new(image)?))
+        Ok(self.classify_prepared(&self.preparation().prepare(image)?))
     }
 
     /// Reads the digit in an image file: a PNG, JPEG, BMP or PNM, told from the content. A photograph is turned as its EXIF says.
@@ -169,7 +193,7 @@ impl Classifier {
     ///
     /// Those of [`Prepared::open`].
     pub fn classify_file(&self, path: impl AsRef<Path>) -> Result<Prediction> {
-        Ok(self.classify_prepared(&Prepared::open(path)?))
+        Ok(self.classify_prepared(&self.preparation().prepare_file(path)?))
     }
 
     /// [`classify_file`](Classifier::classify_file) for a file's bytes.
@@ -178,7 +202,7 @@ impl Classifier {
     ///
     /// Those of [`Prepared::from_bytes`].
     pub fn classify_bytes(&self, bytes: &[u8]) -> Result<Prediction> {
-        Ok(self.classify_prepared(&Prepared::from_bytes(bytes)?))
+        Ok(self.classify_prepared(&self.preparation().prepare_bytes(bytes)?))
     }
 
     /// Reads all digits in an image: line by line from the top, each line from left to right. Digits may touch, and may be broken.
@@ -198,7 +222,7 @@ impl Classifier {
     ///
     /// # Errors
     ///
-    /// Those of [`Prepared::new`].
+    /// Those of [`Prepared::new`]; [`Error::Invalid`] with weights for [scaled](Preparation::Scaled) pictures.
     pub fn read(&self, image: &DynamicImage) -> Result<Vec<Reading>> {
         self.read_picture(&Picture::from(image))
     }
@@ -213,6 +237,10 @@ impl Classifier {
     }
 
     fn read_picture<I: Borrow<DynamicImage>>(&self, picture: &Picture<I>) -> Result<Vec<Reading>> {
+        if self.preparation() != Preparation::Centred {
+            let expected = "weights for what is cut out and centred, to read several digits";
+            return Err(Error::invalid("preparation", expected, self.preparation().name()));
+        }
         let (page, scale) = picture.page()?;
         segments::read(&page, scale, |images| self.classify_all_prepared(images))
     }
@@ -227,7 +255,9 @@ impl Classifier {
     /// [`classify_all_prepared`](Classifier::classify_all_prepared).
     pub fn classify_batch(&self, images: &[DynamicImage]) -> Result<Vec<Prediction>> {
         let prepared = images.iter().enumerate().map(|(index, image)| {
-            Prepared::new(image).map_err(|error| Error::InBatch { index, error: Box::new(error) })
+            self.preparation()
+                .prepare(image)
+                .map_err(|error| Error::InBatch { index, error: Box::new(error) })
         });
         let prepared: Vec<_> = prepared.collect::<Result<_>>()?;
         Ok(self.classify_all_prepared(&prepared))

@@ -1,4 +1,4 @@
-//! Reading a digit in any picture: the picture made into what MNIST's are, then the network.
+//! Reading a digit in any picture: the picture made into what MNIST's are, then the network. Folders of pictures become sets.
 
 mod activation;
 mod background;
@@ -7,6 +7,7 @@ mod bounds;
 mod classifier;
 mod grid;
 mod histogram;
+mod image_folder;
 mod jpeg;
 mod luminance;
 mod no_digit;

@@ -1,6 +1,8 @@
 use super::{jpeg::check_jpeg, luminance::luminance, page::Page};
-use crate::{Error, Result};
-use image::{DynamicImage, ImageDecoder, ImageReader, metadata::Orientation};
+use crate::{Error, Result, data};
+use image::{
+    DynamicImage, GenericImageView, GrayImage, ImageDecoder, ImageReader, metadata::Orientation,
+};
 use std::{
     borrow::Borrow,
     fs::File,
@@ -20,6 +22,9 @@ const MOST_BYTES: u64 = 512 << 20;
 
 /// The most pixels an image may have.
 pub(super) const MOST_PIXELS: u64 = 1 << 28;
+
+/// The longest side of a picture that is scaled as a whole: what a JPEG can have.
+const LONGEST_SIDE: u32 = 0xffff;
 
 /// What can be decoded.
 const FORMS: &str = "PNG, JPEG, BMP or PNM";
@@ -71,6 +76,19 @@ fn decoded(bytes: &[u8]) -> std::result::Result<Picture<DynamicImage>, String> {
 }
 
 impl<I: Borrow<DynamicImage>> Picture<I> {
+    /// Width and height, the right way up.
+    pub fn size(&self) -> (u32, u32) {
+        let (width, height) = self.image.borrow().dimensions();
+        let lies = matches!(
+            self.turn,
+            Orientation::Rotate90
+                | Orientation::Rotate270
+                | Orientation::Rotate90FlipH
+                | Orientation::Rotate270FlipH
+        );
+        if lies { (height, width) } else { (width, height) }
+    }
+
     /// The page that it shows, the right way up, and at which scale.
     pub fn page(&self) -> Result<(Page, Scale)> {
         let image = self.image.borrow();
@@ -82,16 +100,30 @@ impl<I: Borrow<DynamicImage>> Picture<I> {
         }
         // The few pixels that are needed are turned, so that a photograph is never in memory twice.
         let (plane, factor) = luminance(image, self.turn)?;
-        let lies = matches!(
-            self.turn,
-            Orientation::Rotate90
-                | Orientation::Rotate270
-                | Orientation::Rotate90FlipH
-                | Orientation::Rotate270FlipH
-        );
-        let (width, height) = if lies { (height, width) } else { (width, height) };
+        let (width, height) = self.size();
         let page = Page::of(&plane).ok_or(Error::NoInk { width, height })?;
         Ok((page, Scale { factor, width, height }))
+    }
+
+    /// The whole of it in grey, as Pillow's `convert("L")` gives it, scaled to a square, the right way up. No copy is made of it.
+    pub fn scaled(&self, side: usize) -> Result<GrayImage> {
+        let image = self.image.borrow();
+        let (width, height) = image.dimensions();
+        let fits = |length| (1..=LONGEST_SIDE).contains(&length);
+        if !fits(width) || !fits(height) {
+            let expected = format!("1 to {LONGEST_SIDE} pixels on each side");
+            return Err(Error::invalid("image", expected, format!("{width}x{height}")));
+        }
+        let pixel = |x, y| {
+            let [r, g, b, _] = image.get_pixel(x as u32, y as u32).0.map(u32::from);
+            ((r * 19_595 + g * 38_470 + b * 7_471 + 0x8000) >> 16) as u8
+        };
+        let pixels = data::scaled((width as usize, height as usize), pixel, side);
+        let mut scaled = DynamicImage::from(
+            GrayImage::from_raw(side as u32, side as u32, pixels).unwrap_or_default(),
+        );
+        scaled.apply_orientation(self.turn);
+        Ok(scaled.into_luma8())
     }
 }
 

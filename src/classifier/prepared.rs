@@ -4,7 +4,11 @@ use super::{
     page::{EDGE, Ink},
     picture::{MOST_PIXELS, Picture, Scale},
 };
-use crate::{Error, Result, data, kernels::PIXELS};
+use crate::{
+    Error, Result,
+    data::{self, Preparation},
+    kernels::PIXELS,
+};
 use image::{DynamicImage, GrayImage, Luma, imageops};
 use std::{borrow::Borrow, path::Path};
 
@@ -123,6 +127,13 @@ impl Prepared {
         Ok(Prepared { input: enlarged(&digit)?, digit, bounds, dark_on_light })
     }
 
+    /// A picture that is scaled as a whole.
+    fn scaled<I: Borrow<DynamicImage>>(picture: &Picture<I>) -> Result<Prepared> {
+        let (digit, input) = (picture.scaled(data::MNIST_SIDE)?, picture.scaled(data::INPUT_SIDE)?);
+        let (width, height) = picture.size();
+        Ok(Prepared { digit, input, bounds: [0, 0, width, height], dark_on_light: false })
+    }
+
     /// Prepares a drawing of any size, in which every pixel says how much ink it has: from 0, none, to 255. Nothing is looked for
     /// as in a picture: all ink is the digit's, but for pixels with less than a tenth of the most.
     ///
@@ -196,6 +207,47 @@ impl Prepared {
     /// The network's input, by rows.
     pub(super) fn values(&self) -> [f32; PIXELS] {
         values(self.input.as_raw())
+    }
+}
+
+/// Making pictures into images.
+impl Preparation {
+    /// Prepares an image.
+    ///
+    /// [`Scaled`](Preparation::Scaled) gives what torchvision's `Grayscale()` and `Resize((32, 32))` give with Pillow 12, bit for bit
+    /// where the pixels are 8 bits deep: transparency does not count. [`Prepared::digit`] is the same picture in 28x28,
+    /// [`Prepared::bounds`] are the whole picture's, and [`Prepared::is_dark_on_light`] is false.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Prepared::new`]; scaled, [`Error::Invalid`] for an image without pixels or with more than 65,535 on a side.
+    pub fn prepare(self, image: &DynamicImage) -> Result<Prepared> {
+        self.prepared(&Picture::from(image))
+    }
+
+    /// [`prepare`](Preparation::prepare) for the bytes of an image file, as [`Prepared::from_bytes`] takes them.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`prepare`](Preparation::prepare), and [`Error::Invalid`] where the bytes are no image that can be read.
+    pub fn prepare_bytes(self, bytes: &[u8]) -> Result<Prepared> {
+        self.prepared(&Picture::from_bytes(bytes)?)
+    }
+
+    /// [`prepare`](Preparation::prepare) for an image file, as [`Prepared::open`] takes it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`prepare`](Preparation::prepare), and of [`Prepared::open`].
+    pub fn prepare_file(self, path: impl AsRef<Path>) -> Result<Prepared> {
+        self.prepared(&Picture::open(path.as_ref())?)
+    }
+
+    fn prepared<I: Borrow<DynamicImage>>(self, picture: &Picture<I>) -> Result<Prepared> {
+        match self {
+            Preparation::Centred => Prepared::of(picture),
+            Preparation::Scaled => Prepared::scaled(picture),
+        }
     }
 }
 

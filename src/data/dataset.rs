@@ -1,4 +1,4 @@
-use super::{Fit, resize::FROM};
+use super::{Classes, Domain, Fit, Preparation, resize::FROM};
 use crate::{Error, Result, network::INPUT_SIDE};
 use image::GrayImage;
 use std::{ops::Range, sync::Arc};
@@ -22,6 +22,7 @@ pub struct Dataset {
     labels: Arc<Vec<u8>>,
     /// Those of the images that belong to this set.
     range: Range<usize>,
+    domain: Domain,
 }
 
 impl Dataset {
@@ -81,7 +82,36 @@ impl Dataset {
             return Err(Error::invalid("labels", "digits 0 to 9", label.to_string()));
         }
         let range = 0..images.len();
-        Ok(Dataset { pixels: Arc::new(images), labels: Arc::new(labels), range })
+        let domain = Domain::default();
+        Ok(Dataset { pixels: Arc::new(images), labels: Arc::new(labels), range, domain })
+    }
+
+    /// The same images, whose labels stand for these classes. They go where the set goes: a [`Trainer`](crate::Trainer) writes
+    /// them to its weights' metadata and its checkpoints, and a [`Classifier`](crate::Classifier) reads them there.
+    pub fn with_classes(mut self, classes: Classes) -> Dataset {
+        self.domain.classes = classes;
+        self
+    }
+
+    /// The same images, with how a picture becomes one like them. It goes with them as the classes do.
+    pub fn with_preparation(mut self, preparation: Preparation) -> Dataset {
+        self.domain.preparation = preparation;
+        self
+    }
+
+    /// What the labels stand for: the digits, unless [`with_classes`](Dataset::with_classes) said otherwise.
+    pub fn classes(&self) -> &Classes {
+        &self.domain.classes
+    }
+
+    /// How a picture becomes an image like these: [`Centred`](Preparation::Centred), unless
+    /// [`with_preparation`](Dataset::with_preparation) said otherwise.
+    pub fn preparation(&self) -> Preparation {
+        self.domain.preparation
+    }
+
+    pub(crate) fn domain(&self) -> &Domain {
+        &self.domain
     }
 
     /// How many images there are.

@@ -1,8 +1,10 @@
-//! MNIST's files from the mirrors.
+//! The files of MNIST and of the other named sets, from their mirrors.
 
-use super::{NAMES, mnist::LABELS_SHA256};
-use crate::{Error, Result};
-use flate2::read::MultiGzDecoder;
+use super::{NamedSet, mnist::LABELS_SHA256};
+use crate::{Error, Result, atomic_file};
+use flate2::{bufread::DeflateDecoder, read::MultiGzDecoder};
+use md5::Md5;
+use rawzip::{CompressionMethod, RECOMMENDED_BUFFER_SIZE, ZipArchive};
 use reqwest::{Client, Response, StatusCode, header};
 use rustls_platform_verifier::BuilderVerifierExt;
 use sha2::{Digest, Sha256};
@@ -10,7 +12,7 @@ use std::{
     error::Error as _,
     fs::{self, TryLockError},
     io,
-    io::{Read, Seek, Write},
+    io::{BufReader, Read, Seek, Write},
     panic,
     path::{Path, PathBuf},
     sync::{
@@ -21,34 +23,194 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// One of MNIST's files, known by what it unpacks to: mirrors may compress differently.
-pub(super) struct File {
-    /// Without `.gz`.
-    pub(super) name: &'static str,
-    /// Bytes, unpacked.
-    pub(super) len: u64,
-    /// Of the unpacked bytes, in hexadecimal.
-    pub(super) sha256: &'static str,
+/// A file that mirrors serve.
+struct File {
+    name: &'static str,
+    /// Bytes that it cannot exceed. A longer body is not the file, whatever it is.
+    most: u64,
+    checksum: Checksum,
 }
 
-/// The training set's images and labels, then the test set's.
-pub(super) const FILES: [File; 4] = [
-    File {
-        name: NAMES[0][0],
-        len: 47_040_016,
-        sha256: "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-    },
-    File { name: NAMES[0][1], len: 60_008, sha256: LABELS_SHA256[0] },
-    File {
-        name: NAMES[1][0],
-        len: 7_840_016,
-        sha256: "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-    },
-    File { name: NAMES[1][1], len: 10_008, sha256: LABELS_SHA256[1] },
-];
+/// What a file is known by, in hexadecimal.
+enum Checksum {
+    /// What it unpacks to, and how many bytes these are: mirrors may compress differently.
+    Unpacked { len: u64, sha256: &'static str },
+    /// The file as it is, as torchvision knows it. To make another file of the same MD5 as one that exists is beyond anybody.
+    Md5(&'static str),
+}
+
+/// Where a set comes from.
+struct Source {
+    mirrors: &'static [&'static str],
+    files: &'static [File],
+    /// Where the first of the files is a zip: those of its entries that are kept, and no other file. They lie in `gzip/`.
+    entries: &'static [&'static str],
+}
+
+/// Of a gzip file of so many bytes, unpacked.
+const fn unpacked(name: &'static str, len: u64, sha256: &'static str) -> File {
+    File { name, most: len + GZIP_OVERHEAD, checksum: Checksum::Unpacked { len, sha256 } }
+}
+
+/// Of a file of at most so many bytes, or of so many and gzipped.
+const fn md5(name: &'static str, len: u64, md5: &'static str) -> File {
+    File { name, most: len + GZIP_OVERHEAD, checksum: Checksum::Md5(md5) }
+}
+
+/// Files of MNIST's names and sizes, with these MD5s.
+const fn like_mnist([train_images, train_labels, images, labels]: [&'static str; 4]) -> [File; 4] {
+    [
+        md5("train-images-idx3-ubyte.gz", TRAIN_IMAGES, train_images),
+        md5("train-labels-idx1-ubyte.gz", TRAIN_LABELS, train_labels),
+        md5("t10k-images-idx3-ubyte.gz", TEST_IMAGES, images),
+        md5("t10k-labels-idx1-ubyte.gz", TEST_LABELS, labels),
+    ]
+}
+
+/// Bytes of MNIST's files, unpacked: a header, and for each image its pixels, or its label.
+const TRAIN_IMAGES: u64 = 16 + 60_000 * 28 * 28;
+const TRAIN_LABELS: u64 = 8 + 60_000;
+const TEST_IMAGES: u64 = 16 + 10_000 * 28 * 28;
+const TEST_LABELS: u64 = 8 + 10_000;
+/// QMNIST's eight columns of 32 bits.
+const QMNIST_LABELS: u64 = 12 + 60_000 * 8 * 4;
+
+/// In each the training set's images and labels come first, then the test set's. Mirrors, names and MD5s are torchvision's.
+static MNIST: Source = Source {
+    mirrors: &[
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        "https://dataset.bj.bcebos.com/mnist/",
+    ],
+    files: &[
+        unpacked(
+            "train-images-idx3-ubyte.gz",
+            TRAIN_IMAGES,
+            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        ),
+        unpacked("train-labels-idx1-ubyte.gz", TRAIN_LABELS, LABELS_SHA256[0]),
+        unpacked(
+            "t10k-images-idx3-ubyte.gz",
+            TEST_IMAGES,
+            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        ),
+        unpacked("t10k-labels-idx1-ubyte.gz", TEST_LABELS, LABELS_SHA256[1]),
+    ],
+    entries: &[],
+};
+
+static FASHION_MNIST: Source = Source {
+    mirrors: &["http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"],
+    files: &like_mnist([
+        "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+        "25c81989df183df01b3e8a0aad5dffbe",
+        "bef4ecab320f06d8554ea6380940ec79",
+        "bb300cfdad3c16e7a12a480ee83cd310",
+    ]),
+    entries: &[],
+};
+
+static KMNIST: Source = Source {
+    mirrors: &["http://codh.rois.ac.jp/kmnist/dataset/kmnist/"],
+    files: &like_mnist([
+        "bdb82020997e1d708af4cf47b453dcf7",
+        "e144d726b3acfaa3e44228e80efcd344",
+        "5c965bf0a639b31b8f53240b1b52f4d7",
+        "7320c461ea6c1c855c0b718fb2a4b134",
+    ]),
+    entries: &[],
+};
+
+/// All of EMNIST's splits in one archive, which goes once the four files of `digits` are taken out of it. The second mirror, NIST's
+/// too, is not torchvision's: people write that the first answers with a page now. Both are said to have the same MD5.
+static EMNIST_DIGITS: Source = Source {
+    mirrors: &[
+        "https://www.itl.nist.gov/iaui/vip/cs_links/EMNIST/",
+        "https://biometrics.nist.gov/cs_links/EMNIST/",
+    ],
+    files: &[md5("gzip.zip", 600 << 20, "58c8d27c78d21e728a6bc7b3cc06412e")],
+    entries: &[
+        "emnist-digits-train-images-idx3-ubyte.gz",
+        "emnist-digits-train-labels-idx1-ubyte.gz",
+        "emnist-digits-test-images-idx3-ubyte.gz",
+        "emnist-digits-test-labels-idx1-ubyte.gz",
+    ],
+};
+
+static QMNIST: Source = Source {
+    mirrors: &["https://raw.githubusercontent.com/facebookresearch/qmnist/master/"],
+    files: &[
+        md5("qmnist-train-images-idx3-ubyte.gz", TRAIN_IMAGES, "ed72d4157d28c017586c42bc6afe6370"),
+        md5("qmnist-train-labels-idx2-int.gz", QMNIST_LABELS, "0058f8dd561b90ffdd0f734c6a30e5e4"),
+        md5("qmnist-test-images-idx3-ubyte.gz", TRAIN_IMAGES, "1394631089c404de565df7b7aeaf9412"),
+        md5("qmnist-test-labels-idx2-int.gz", QMNIST_LABELS, "5b5b05890a5e13444e108efe57b788aa"),
+    ],
+    entries: &[],
+};
+
+impl Source {
+    fn of(set: NamedSet) -> &'static Source {
+        match set {
+            NamedSet::Mnist => &MNIST,
+            NamedSet::FashionMnist => &FASHION_MNIST,
+            NamedSet::Kmnist => &KMNIST,
+            NamedSet::EmnistDigits => &EMNIST_DIGITS,
+            NamedSet::Qmnist => &QMNIST,
+        }
+    }
+
+    /// Whether all that is kept of an archive is there.
+    fn is_unpacked_in(&self, dir: &Path) -> bool {
+        !self.entries.is_empty() && self.entries.iter().all(|name| dir.join(name).exists())
+    }
+
+    /// Takes what is kept out of the archive, which then goes.
+    fn unpack_in(&self, dir: &Path) -> Result<()> {
+        let Some(archive) = self.files.first().filter(|_| !self.entries.is_empty()) else {
+            return Ok(());
+        };
+        let path = dir.join(archive.name);
+        for name in self.entries.iter().filter(|name| !dir.join(name).exists()) {
+            let bytes = entry(&path, &format!("gzip/{name}"))
+                .map_err(|reason| Error::malformed(&path, "zip", reason))?;
+            atomic_file::write(&dir.join(name), &bytes)?;
+        }
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(Error::io("remove", path)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The content of a zip's entry, its size and CRC checked.
+fn entry(zip: &Path, name: &str) -> std::result::Result<Vec<u8>, String> {
+    let file = fs::File::open(zip).map_err(|error| error.to_string())?;
+    let mut buffer = vec![0; RECOMMENDED_BUFFER_SIZE];
+    let failed = |error: rawzip::Error| format!("{name}: {error}");
+    let archive = ZipArchive::from_file(file, &mut buffer).map_err(failed)?;
+    let mut entries = archive.entries(&mut buffer);
+    while let Some(record) = entries.next_entry().map_err(failed)? {
+        if record.file_path().as_ref() != name.as_bytes() {
+            continue;
+        }
+        let method = record.compression_method();
+        let entry = archive.get_entry(record.wayfinder()).map_err(failed)?;
+        let packed = BufReader::new(entry.reader());
+        let mut content = vec![];
+        match method {
+            CompressionMethod::STORE => entry.verifying_reader(packed).read_to_end(&mut content),
+            _ => entry.verifying_reader(DeflateDecoder::new(packed)).read_to_end(&mut content),
+        }
+        .map_err(|error| format!("{name}: {error}"))?;
+        return Ok(content);
+    }
+    Err(format!("it has no entry {name}"))
+}
 
 /// How much longer than its contents a gzip file may be. What does not compress is stored, in blocks that cost 5 bytes for
-/// every 16 KiB or more: under 15 kB for the largest file. A longer body is not the file, whatever it is.
+/// every 16 KiB or more: under 15 kB for the largest file.
 const GZIP_OVERHEAD: u64 = 1 << 16;
 
 /// A mirror that sends fewer bytes a second, over a whole [`stall_timeout`](Download::stall_timeout), is given up: at this rate
@@ -62,7 +224,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// another process waits for it would let a third one in.
 const LOCK: &str = ".download.lock";
 
-/// Fetches MNIST's four files, verified and resumable.
+/// Fetches the files of MNIST, or of another named set, verified and resumable.
 ///
 /// ```no_run
 /// # fn main() -> lenet::Result<()> {
@@ -71,7 +233,7 @@ const LOCK: &str = ".download.lock";
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Download {
-    /// Folders of the four `*-ubyte.gz` files, as `http://` or `https://` addresses, in the order in which they are tried.
+    /// Folders of the set's files, `*-ubyte.gz` for MNIST, as `http://` or `https://` addresses, in the order in which they are tried.
     pub mirrors: Vec<String>,
     /// A mirror that sends not a byte for so long, or fewer than 1,024 bytes a second over so long, or takes so long to accept
     /// a connection or to begin its answer, is given up for the next.
@@ -79,17 +241,9 @@ pub struct Download {
 }
 
 impl Default for Download {
-    /// Three public mirrors, and 30 seconds.
+    /// MNIST's three public mirrors, and 30 seconds.
     fn default() -> Self {
-        let mirrors = [
-            "https://ossci-datasets.s3.amazonaws.com/mnist/",
-            "https://storage.googleapis.com/cvdf-datasets/mnist/",
-            "https://dataset.bj.bcebos.com/mnist/",
-        ];
-        Download {
-            mirrors: mirrors.map(String::from).to_vec(),
-            stall_timeout: Duration::from_secs(30),
-        }
+        Download::of(NamedSet::Mnist)
     }
 }
 
@@ -108,7 +262,13 @@ pub struct DownloadProgress {
 }
 
 impl Download {
-    /// Sees to it that `dir` holds the four files, as `*-ubyte.gz`, and that they are the right ones.
+    /// The set's public mirrors, and 30 seconds.
+    pub fn of(set: NamedSet) -> Download {
+        let mirrors = Source::of(set).mirrors.iter().copied().map(String::from).collect();
+        Download { mirrors, stall_timeout: Duration::from_secs(30) }
+    }
+
+    /// Sees to it that `dir` holds MNIST's four files, as `*-ubyte.gz`, and that they are the right ones.
     ///
     /// A file that is there and right is left alone, and with all four there nothing is asked of the network; one that is
     /// there and damaged is replaced, once its successor is whole. A file under way is called `*-ubyte.gz.part`. It stays
@@ -128,31 +288,62 @@ impl Download {
     pub fn fetch(
         &self,
         dir: impl AsRef<Path>,
+        on_progress: impl FnMut(DownloadProgress),
+    ) -> Result<()> {
+        self.fetch_source(&MNIST, dir.as_ref(), on_progress)
+    }
+
+    /// [`fetch`](Download::fetch) for the files of another set, from mirrors of its own: see [`of`](Download::of). Beside those of
+    /// MNIST a file is known by the MD5 of what is sent. EMNIST comes as one archive with all its splits, about 560 MB, of which the
+    /// four files of `digits` are kept; the archive may be put there by hand, as `gzip.zip`.
+    ///
+    /// # Errors
+    ///
+    /// As [`fetch`](Download::fetch), and [`Error::Malformed`] where the archive lacks a file.
+    pub fn fetch_set(
+        &self,
+        set: NamedSet,
+        dir: impl AsRef<Path>,
+        on_progress: impl FnMut(DownloadProgress),
+    ) -> Result<()> {
+        self.fetch_source(Source::of(set), dir.as_ref(), on_progress)
+    }
+
+    fn fetch_source(
+        &self,
+        source: &'static Source,
+        dir: &Path,
         mut on_progress: impl FnMut(DownloadProgress),
     ) -> Result<()> {
-        let dir = dir.as_ref();
+        if source.is_unpacked_in(dir) {
+            return Ok(());
+        }
         let mut missing = Vec::new();
-        for file in &FILES {
-            if !file.is_at(&dir.join(file.gzipped()))? {
+        for file in source.files {
+            if !file.is_at(&dir.join(file.name))? {
                 missing.push(file);
             }
         }
-        if missing.is_empty() {
+        if missing.is_empty() && source.entries.is_empty() {
             return Ok(());
         }
-        if self.mirrors.is_empty() {
+        if self.mirrors.is_empty() && !missing.is_empty() {
             return Err(Error::invalid("Download::mirrors", "at least one", "none"));
         }
         fs::create_dir_all(dir).map_err(Error::io("create", dir))?;
         let _lock = lock(&dir.join(LOCK), || {
             // The one that the other process is at.
-            let file = missing.iter().find(|file| !dir.join(file.gzipped()).exists());
+            let file = missing.iter().find(|file| !dir.join(file.name).exists());
             if let Some(file) = file.or(missing.first()) {
                 let received = fs::metadata(file.part(dir)).map_or(0, |metadata| metadata.len());
-                let (file, total) = (file.name, None);
+                let (file, total) = (file.title(), None);
                 on_progress(DownloadProgress { file, received, total, waiting: true });
             }
         })?;
+        // Another process may have done it all while this one waited for the lock.
+        if source.is_unpacked_in(dir) {
+            return Ok(());
+        }
 
         let (sender, progress) = mpsc::channel();
         thread::scope(|scope| {
@@ -162,7 +353,8 @@ impl Download {
                 .map_err(Error::io("download into", dir))?;
             progress.into_iter().for_each(&mut on_progress);
             worker.join().unwrap_or_else(|panicked| panic::resume_unwind(panicked))
-        })
+        })?;
+        source.unpack_in(dir)
     }
 
     fn fetch_files(
@@ -188,7 +380,7 @@ impl Download {
         dir: &Path,
         progress: &Sender<DownloadProgress>,
     ) -> Result<()> {
-        let whole = dir.join(file.gzipped());
+        let whole = dir.join(file.name);
         let part = file.part(dir);
         // Another process may have fetched it while this one waited for the lock.
         if file.is_at(&whole)? {
@@ -196,7 +388,7 @@ impl Download {
         }
         let mut attempts = Vec::new();
         for mirror in &self.mirrors {
-            let url = format!("{}/{}", mirror.trim_end_matches('/'), file.gzipped());
+            let url = format!("{}/{}", mirror.trim_end_matches('/'), file.name);
             let mut outcome = self.attempt(client, &url, file, &part, progress).await;
             if let Err(Fault::Part(_)) = outcome {
                 outcome = self.attempt(client, &url, file, &part, progress).await;
@@ -209,7 +401,7 @@ impl Download {
                 Err(Fault::Here(error)) => return Err(error),
             }
         }
-        Err(Error::Download { file: file.gzipped(), attempts })
+        Err(Error::Download { file: file.name.into(), attempts })
     }
 
     /// Without a TLS backend of our own reqwest would want a process-wide default, which is not a library's to install.
@@ -290,10 +482,10 @@ impl Download {
             response.chunk().await.map_err(|error| cut_short(received, describe(error)))?
         {
             received += chunk.len() as u64;
-            if received.max(total.unwrap_or(0)) > file.limit() {
+            if received.max(total.unwrap_or(0)) > file.most {
                 return Err(spoilt(
                     kept,
-                    format!("sent more than {} bytes, which cannot be the file", file.limit()),
+                    format!("sent more than {} bytes, which cannot be the file", file.most),
                 ));
             }
             out.write_all(&chunk).map_err(here("write"))?;
@@ -306,7 +498,7 @@ impl Download {
                 (before, measured) = (received, Instant::now());
             }
             // Nobody listens once `on_progress` has panicked.
-            let news = DownloadProgress { file: file.name, received, total, waiting: false };
+            let news = DownloadProgress { file: file.title(), received, total, waiting: false };
             progress
                 .send(news)
                 .map_err(|_| here("go on with")(io::ErrorKind::BrokenPipe.into()))?;
@@ -316,8 +508,8 @@ impl Download {
         }
         out.sync_all().map_err(here("write"))?;
 
-        let gzip = fs::read(part).map_err(here("read"))?;
-        file.check(&gzip).map_err(|reason| spoilt(kept, reason))
+        let sent = fs::File::open(part).map_err(here("read"))?;
+        file.check(sent).map_err(|reason| spoilt(kept, reason))
     }
 }
 
@@ -332,50 +524,64 @@ enum Fault {
 }
 
 impl File {
-    fn gzipped(&self) -> String {
-        format!("{}.gz", self.name)
+    /// Its name, without `.gz`.
+    fn title(&self) -> &'static str {
+        self.name.strip_suffix(".gz").unwrap_or(self.name)
     }
 
     /// The file under way.
     fn part(&self, dir: &Path) -> PathBuf {
-        dir.join(format!("{}.gz.part", self.name))
+        dir.join(format!("{}.part", self.name))
     }
 
-    /// Bytes that the gzipped file cannot exceed.
-    fn limit(&self) -> u64 {
-        self.len + GZIP_OVERHEAD
-    }
-
-    /// Whether the gzipped file is at `path`, whole and right.
+    /// Whether the file is at `path`, whole and right.
     fn is_at(&self, path: &Path) -> Result<bool> {
-        let mut gzip = Vec::new();
-        match fs::File::open(path)
-            .and_then(|file| file.take(self.limit() + 1).read_to_end(&mut gzip))
-        {
-            Ok(_) => Ok(self.check(&gzip).is_ok()),
+        match fs::File::open(path) {
+            Ok(file) => Ok(self.check(file).is_ok()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(Error::io("read", path)(error)),
         }
     }
 
-    /// What is wrong with the gzipped bytes, if anything. Unpacks one byte more than is right at most.
-    fn check(&self, gzip: &[u8]) -> std::result::Result<(), String> {
-        let mut raw = Vec::new();
-        MultiGzDecoder::new(gzip)
-            .take(self.len + 1)
-            .read_to_end(&mut raw)
-            .map_err(|error| format!("sent no good gzip file: {error}"))?;
-        if raw.len() as u64 > self.len {
-            return Err(format!("sent what unpacks to more than {} bytes", self.len));
-        }
-        let sha256 = super::hex(&Sha256::digest(&raw));
-        if sha256 != self.sha256 {
-            return Err(format!(
-                "sent a file with the checksum {sha256}; expected {}",
-                self.sha256
-            ));
+    /// What is wrong with a file's bytes, if anything. Reads, or unpacks, one byte more than is right at most.
+    fn check(&self, file: impl Read) -> std::result::Result<(), String> {
+        let (checksum, expected) = match self.checksum {
+            Checksum::Unpacked { len, sha256 } => {
+                let unpacked = MultiGzDecoder::new(file).take(len + 1);
+                let (read, checksum) = digest::<Sha256>(unpacked)
+                    .map_err(|error| format!("sent no good gzip file: {error}"))?;
+                if read > len {
+                    return Err(format!("sent what unpacks to more than {len} bytes"));
+                }
+                (checksum, sha256)
+            }
+            Checksum::Md5(expected) => {
+                let (_, checksum) =
+                    digest::<Md5>(file.take(self.most + 1)).map_err(|error| error.to_string())?;
+                (checksum, expected)
+            }
+        };
+        if checksum != expected {
+            return Err(format!("sent a file with the checksum {checksum}; expected {expected}"));
         }
         Ok(())
+    }
+}
+
+/// How many bytes there are, and their checksum.
+fn digest<D: Digest>(mut bytes: impl Read) -> io::Result<(u64, String)> {
+    let (mut digest, mut total) = (D::new(), 0);
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match bytes.read(&mut buffer) {
+            Ok(0) => return Ok((total, super::hex(&digest.finalize()))),
+            Ok(read) => {
+                digest.update(&buffer[..read]);
+                total += read as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
+            Err(error) => return Err(error),
+        }
     }
 }
 
@@ -418,4 +624,145 @@ fn describe(error: reqwest::Error) -> String {
         cause = error.source();
     }
     line
+}
+
+/// What nobody has files for: those of known MD5s and an archive, made here, from a server on the loopback. The rest is
+/// tests/download.rs.
+#[cfg(test)]
+mod tests {
+    use super::{Download, File, Source, digest, md5};
+    use crate::Error;
+    use flate2::{Compression, write::DeflateEncoder};
+    use md5::Md5;
+    use rawzip::{CompressionMethod, ZipArchiveWriter};
+    use std::{
+        fs,
+        io::{Read, Write},
+        net::TcpListener,
+        thread,
+    };
+
+    /// Serves these files, as often as is asked; the mirror's address.
+    fn serve(files: Vec<(&'static str, Vec<u8>)>) -> Download {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mirror = format!("http://{}/", listener.local_addr().unwrap());
+        thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let mut request = [0; 4096];
+                let read = stream.read(&mut request).unwrap();
+                let request = String::from_utf8_lossy(&request[..read]);
+                let name = request.split(['/', ' ']).nth(2).unwrap();
+                let (_, file) = files.iter().find(|(file, _)| *file == name).unwrap();
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n", file.len());
+                write!(stream, "{head}Connection: close\r\n\r\n").unwrap();
+                stream.write_all(file).unwrap();
+            }
+        });
+        Download { mirrors: vec![mirror], ..Download::default() }
+    }
+
+    fn file(name: &'static str, content: &[u8]) -> File {
+        let (len, checksum) = digest::<Md5>(content).unwrap();
+        md5(name, len, checksum.leak())
+    }
+
+    fn source(files: Vec<File>, entries: &'static [&'static str]) -> &'static Source {
+        Box::leak(Box::new(Source { mirrors: &[], files: files.leak(), entries }))
+    }
+
+    fn zip(entries: &[(&str, &[u8])], method: CompressionMethod) -> Vec<u8> {
+        let mut archive = ZipArchiveWriter::new(vec![]);
+        for (name, content) in entries {
+            let new = archive.new_file(*name).compression_method(method);
+            let (mut entry, config) = new.start().unwrap();
+            let descriptor = {
+                let mut encoder;
+                let packed: &mut dyn Write = if method == CompressionMethod::STORE {
+                    &mut entry
+                } else {
+                    encoder = DeflateEncoder::new(&mut entry, Compression::default());
+                    &mut encoder
+                };
+                let mut writer = config.wrap(packed);
+                writer.write_all(content).unwrap();
+                writer.finish().unwrap().1
+            };
+            entry.finish(descriptor).unwrap();
+        }
+        archive.finish().unwrap()
+    }
+
+    #[test]
+    fn files_of_the_right_md5_are_kept() {
+        let (a, b) = (b"images".to_vec(), b"labels".to_vec());
+        let source = source(vec![file("a.gz", &a), file("b.gz", &b)], &[]);
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("a.gz"), b"damage").unwrap();
+        let download = serve(vec![("a.gz", a.clone()), ("b.gz", b.clone())]);
+        download.fetch_source(source, dir.path(), |_| ()).unwrap();
+        assert_eq!(fs::read(dir.path().join("a.gz")).unwrap(), a);
+        assert_eq!(fs::read(dir.path().join("b.gz")).unwrap(), b);
+        // Nothing more is asked for.
+        let nowhere = Download { mirrors: vec![], ..download };
+        nowhere.fetch_source(source, dir.path(), |_| ()).unwrap();
+
+        let dir = tempfile::tempdir().unwrap();
+        let other = serve(vec![("a.gz", b"imagez".to_vec())]);
+        let error = other.fetch_source(source, dir.path(), |_| ()).unwrap_err().to_string();
+        assert!(error.contains("expected 59b514174bffe4ae402b3d63aad79fe0"), "{error}");
+        assert!(!dir.path().join("a.gz").exists());
+    }
+
+    #[test]
+    fn of_an_archive_a_set_s_own_files_are_kept() {
+        const KEPT: &[&str] = &["digits.gz", "labels.gz"];
+        let entries: [(&str, &[u8]); 3] = [
+            ("gzip/letters.gz", b"letters"),
+            ("gzip/digits.gz", b"digits"),
+            ("gzip/labels.gz", b"labels"),
+        ];
+        for method in [CompressionMethod::STORE, CompressionMethod::DEFLATE] {
+            let archive = zip(&entries, method);
+            let source = source(vec![file("gzip.zip", &archive)], KEPT);
+            let dir = tempfile::tempdir().unwrap();
+            let download = serve(vec![("gzip.zip", archive.clone())]);
+            let nowhere = Download { mirrors: vec![], ..Download::default() };
+            let files = || {
+                let mut names: Vec<_> = fs::read_dir(dir.path())
+                    .unwrap()
+                    .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                    .collect();
+                names.sort();
+                names
+            };
+            download.fetch_source(source, dir.path(), |_| ()).unwrap();
+            assert_eq!(files(), [super::LOCK, "digits.gz", "labels.gz"]);
+            assert_eq!(fs::read(dir.path().join("digits.gz")).unwrap(), b"digits");
+            nowhere.fetch_source(source, dir.path(), |_| ()).unwrap();
+            // Put there by hand, after a stop between the two files.
+            fs::remove_file(dir.path().join("labels.gz")).unwrap();
+            fs::write(dir.path().join("gzip.zip"), &archive).unwrap();
+            nowhere.fetch_source(source, dir.path(), |_| ()).unwrap();
+            assert_eq!(files(), [super::LOCK, "digits.gz", "labels.gz"]);
+        }
+        // One that is whole, but for its contents.
+        let mut damaged = zip(&entries, CompressionMethod::STORE);
+        // The second place: the first is in the entry's name.
+        let found = |(_, bytes): &(usize, &[u8])| *bytes == b"labels";
+        let (at, _) = damaged.windows(6).enumerate().filter(found).nth(1).unwrap();
+        damaged[at] ^= 1;
+        for (archive, reason) in [
+            (zip(&entries[..2], CompressionMethod::STORE), "it has no entry gzip/labels.gz"),
+            (damaged, "gzip/labels.gz: "),
+            (b"no zip".to_vec(), "gzip/digits.gz: "),
+        ] {
+            let source = source(vec![file("gzip.zip", &archive)], KEPT);
+            let dir = tempfile::tempdir().unwrap();
+            let download = serve(vec![("gzip.zip", archive)]);
+            let error = download.fetch_source(source, dir.path(), |_| ()).unwrap_err();
+            assert!(matches!(&error, Error::Malformed { form: "zip", .. }), "{error:?}");
+            assert!(error.to_string().contains(reason), "{error}");
+            assert!(!dir.path().join("labels.gz").exists());
+        }
+    }
 }

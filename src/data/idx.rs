@@ -4,7 +4,7 @@ use std::{fs, io::Read, path::Path};
 
 /// An IDX file of bytes, the form that MNIST comes in: numbers in a grid of some dimensions.
 ///
-/// The form: two zero bytes, the type of the numbers (8: unsigned bytes, the only one read here), the number of
+/// The form: two zero bytes, the type of the numbers (8: unsigned bytes, the only one read here but for QMNIST's labels), the number of
 /// dimensions, each dimension's size as a big-endian `u32`, and the numbers, the last dimension fastest.
 ///
 /// ```
@@ -28,6 +28,9 @@ pub struct Idx {
 /// A byte of deflate stands for at most 1,032: a header that promises more than the file can hold is refused before memory
 /// is set aside for it.
 const MOST_FROM_A_BYTE: usize = 1032;
+/// The types of numbers that are read: unsigned bytes, and integers of 32 bits.
+const BYTES: u8 = 8;
+const INTEGERS: u8 = 12;
 /// Four dimensions are images with channels; more have no meaning here.
 const MOST_DIMENSIONS: usize = 4;
 
@@ -40,7 +43,23 @@ impl Idx {
     pub fn read(path: impl AsRef<Path>) -> Result<Idx> {
         let path = path.as_ref();
         let bytes = fs::read(path).map_err(Error::io("read", path))?;
-        parse(&bytes).map_err(|reason| Error::malformed(path, "IDX", reason))
+        parse(&bytes, BYTES).map_err(|reason| Error::malformed(path, "IDX", reason))
+    }
+
+    /// Reads QMNIST's labels: of `[n, columns]` big-endian integers of 32 bits, gzipped or not, the first in each row.
+    pub(super) fn read_first_column(path: &Path) -> Result<Idx> {
+        let malformed = |reason| Error::malformed(path, "IDX", reason);
+        let bytes = fs::read(path).map_err(Error::io("read", path))?;
+        let Idx { sizes, numbers } = parse(&bytes, INTEGERS).map_err(malformed)?;
+        let &[n, columns @ 1..=usize::MAX] = &sizes[..] else {
+            return Err(malformed(format!("sizes {sizes:?}, not [n, columns]")));
+        };
+        let (numbers, _) = numbers.as_chunks();
+        let firsts = numbers.iter().step_by(columns).map(|&number| i32::from_be_bytes(number));
+        let bytes = firsts.enumerate().map(|(at, label)| {
+            u8::try_from(label).map_err(|_| malformed(format!("label {at} is {label}, no byte")))
+        });
+        Ok(Idx { sizes: vec![n], numbers: bytes.collect::<Result<_>>()? })
     }
 
     /// Reads the bytes of a file, gzipped or not.
@@ -49,25 +68,41 @@ impl Idx {
     ///
     /// [`Error::Malformed`] where they are no whole IDX file of bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Idx> {
-        parse(bytes).map_err(|reason| Error::malformed("<bytes>", "IDX", reason))
+        parse(bytes, BYTES).map_err(|reason| Error::malformed("<bytes>", "IDX", reason))
     }
 }
 
-fn parse(bytes: &[u8]) -> std::result::Result<Idx, String> {
+/// Parses a file with numbers of this type; the numbers are given as bytes.
+fn parse(bytes: &[u8], of_type: u8) -> std::result::Result<Idx, String> {
     if bytes.starts_with(&[0x1f, 0x8b]) {
-        parse_stream(MultiGzDecoder::new(bytes), bytes.len().saturating_mul(MOST_FROM_A_BYTE))
+        let most = bytes.len().saturating_mul(MOST_FROM_A_BYTE);
+        parse_stream(MultiGzDecoder::new(bytes), most, of_type)
     } else {
-        parse_stream(bytes, bytes.len())
+        parse_stream(bytes, bytes.len(), of_type)
     }
+}
+
+/// How many bytes a number of this type has.
+fn bytes_of(of_type: u8) -> usize {
+    if of_type == INTEGERS { 4 } else { 1 }
+}
+
+fn begins(magic: [u8; 4], of_type: u8) -> String {
+    format!("it begins with {magic:02x?}, not with [00, 00, {of_type:02x}, dimensions]")
 }
 
 /// Parses what `stream` gives, which is at most `most` bytes.
-fn parse_stream(mut stream: impl Read, most: usize) -> std::result::Result<Idx, String> {
+fn parse_stream(
+    mut stream: impl Read,
+    most: usize,
+    of_type: u8,
+) -> std::result::Result<Idx, String> {
     let mut magic = [0; 4];
     stream.read_exact(&mut magic).map_err(|error| format!("in the first 4 bytes: {error}"))?;
-    let [0, 0, 8, dimensions] = magic else {
-        return Err(format!("it begins with {magic:02x?}, not with [00, 00, 08, dimensions]"));
-    };
+    let [0, 0, found, dimensions] = magic else { return Err(begins(magic, of_type)) };
+    if found != of_type {
+        return Err(begins(magic, of_type));
+    }
     let dimensions = usize::from(dimensions);
     if !(1..=MOST_DIMENSIONS).contains(&dimensions) {
         return Err(format!("it has {dimensions} dimensions, not 1 to {MOST_DIMENSIONS}"));
@@ -82,7 +117,7 @@ fn parse_stream(mut stream: impl Read, most: usize) -> std::result::Result<Idx, 
     }
     let expected = sizes
         .iter()
-        .try_fold(1usize, |product, &size| product.checked_mul(size))
+        .try_fold(bytes_of(of_type), |product, &size| product.checked_mul(size))
         .filter(|&expected| expected <= most)
         .ok_or_else(|| {
             format!("its header promises {sizes:?} bytes, more than the file can hold")

@@ -1,13 +1,9 @@
-use super::{Dataset, Fit, Idx, NAMES, resize::FROM};
-use crate::{Error, Result};
+use super::{Dataset, Fit, NamedSet};
+use crate::Result;
 use sha2::{Digest, Sha256};
-use std::{
-    env,
-    path::{Path, PathBuf},
-    thread,
-};
+use std::path::{Path, PathBuf};
 
-/// MNIST: 60,000 digits to train on and 10,000 to test with, resized to 32x32.
+/// MNIST: 60,000 digits to train on and 10,000 to test with, resized to 32x32. [`NamedSet`] has other sets of its form.
 ///
 /// ```no_run
 /// use lenet::Mnist;
@@ -36,7 +32,7 @@ impl Mnist {
     ///
     /// # Errors
     ///
-    /// [`Error::MnistNotFound`] where there is no copy; otherwise as [`open`](Mnist::open): a copy that is damaged is not
+    /// [`Error::MnistNotFound`](crate::Error::MnistNotFound) where there is no copy; otherwise as [`open`](Mnist::open): a copy that is damaged is not
     /// passed over.
     pub fn find() -> Result<Mnist> {
         Mnist::open(Mnist::dir()?)
@@ -49,10 +45,7 @@ impl Mnist {
     ///
     /// As [`find`](Mnist::find), but for what is in the files.
     pub fn dir() -> Result<PathBuf> {
-        #[cfg(feature = "download")]
-        return Mnist::dir_with(|_| ());
-        #[cfg(not(feature = "download"))]
-        search().map_err(|searched| Error::MnistNotFound { searched })
+        NamedSet::Mnist.dir()
     }
 
     /// [`dir`](Mnist::dir), telling `on_progress` how far the download has come, where there is one.
@@ -62,11 +55,7 @@ impl Mnist {
     /// As [`dir`](Mnist::dir) and [`Download::fetch`](super::Download::fetch).
     #[cfg(feature = "download")]
     pub fn dir_with(on_progress: impl FnMut(super::DownloadProgress)) -> Result<PathBuf> {
-        search().or_else(|searched| {
-            let dir = cache().ok_or(Error::MnistNotFound { searched })?;
-            super::Download::default().fetch(&dir, on_progress)?;
-            Ok(dir)
-        })
+        NamedSet::Mnist.dir_with(on_progress)
     }
 
     /// [`find`](Mnist::find), telling `on_progress` how far the download has come, where there is one.
@@ -87,8 +76,7 @@ impl Mnist {
     /// As [`Download::fetch`](super::Download::fetch) and [`open`](Mnist::open).
     #[cfg(feature = "download")]
     pub fn download(dir: impl AsRef<Path>) -> Result<Mnist> {
-        super::Download::default().fetch(&dir, |_| ())?;
-        Mnist::open(dir)
+        NamedSet::Mnist.download(dir).map(Mnist::from)
     }
 
     /// Reads the four files in `dir`, gzipped or not: in itself, in `MNIST/raw` (torchvision's layout) or in `mnist`
@@ -96,8 +84,8 @@ impl Mnist {
     ///
     /// # Errors
     ///
-    /// [`Error::MnistNotFound`] where they are not there; [`Error::MnistIncomplete`] where only some of them are;
-    /// [`Error::Io`] where one can't be read; [`Error::Malformed`] where one is not what it should be.
+    /// [`Error::MnistNotFound`](crate::Error::MnistNotFound) where they are not there; [`Error::MnistIncomplete`](crate::Error::MnistIncomplete) where only some of them are;
+    /// [`Error::Io`](crate::Error::Io) where one can't be read; [`Error::Malformed`](crate::Error::Malformed) where one is not what it should be.
     pub fn open(dir: impl AsRef<Path>) -> Result<Mnist> {
         Mnist::open_fitted(dir, Fit::Resize)
     }
@@ -108,15 +96,7 @@ impl Mnist {
     ///
     /// As [`open`](Mnist::open).
     pub fn open_fitted(dir: impl AsRef<Path>, fit: Fit) -> Result<Mnist> {
-        let dir = dir.as_ref();
-        let folder = folder_of(dir).ok_or_else(|| not_in(dir))?;
-        let [train, test] = NAMES.map(|names| names.map(|name| file_in(&folder, name)));
-        thread::scope(|scope| {
-            let test = scope.spawn(|| read(&test, fit));
-            let train = read(&train, fit);
-            let test = test.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            Ok(Mnist { train: train?, test: test? })
-        })
+        NamedSet::Mnist.open_fitted(dir, fit).map(Mnist::from)
     }
 
     /// Whether these are MNIST's digits, and not those of another set in files of the same names, such as Fashion-MNIST. Their
@@ -134,56 +114,6 @@ impl Mnist {
     }
 }
 
-/// The first copy where [`Mnist::find`] says; otherwise the folders that were looked into.
-fn search() -> std::result::Result<PathBuf, Vec<PathBuf>> {
-    if let Some(dir) = variable("LENET_DATA") {
-        return Ok(dir);
-    }
-    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/mnist");
-    let mut searched = vec![checkout, "data".into()];
-    searched.extend(variable("HOME").map(|home| home.join(".cache/paddle/dataset/mnist")));
-    searched.extend(cache());
-    searched.iter().find(|dir| folder_of(dir).is_some()).cloned().ok_or(searched)
-}
-
-/// Where this crate keeps its own copy.
-fn cache() -> Option<PathBuf> {
-    let user_cache = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")));
-    Some(user_cache?.join("lenet/mnist"))
-}
-
-/// A variable of the environment, where it is set to something.
-fn variable(name: &str) -> Option<PathBuf> {
-    env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
-}
-
-/// Where the files may lie in a folder that somebody names.
-fn layouts(dir: &Path) -> [PathBuf; 4] {
-    [dir.into(), dir.join("MNIST/raw"), dir.join("raw"), dir.join("mnist")]
-}
-
-/// The folder, of those in which they may lie, that has all four files.
-fn folder_of(dir: &Path) -> Option<PathBuf> {
-    layouts(dir)
-        .into_iter()
-        .find(|folder| NAMES.iter().flatten().all(|name| file_in(folder, name).exists()))
-}
-
-/// What is missing in a folder that has not all four files.
-fn not_in(dir: &Path) -> Error {
-    let missing = |folder: &Path| {
-        let names = NAMES.into_iter().flatten().filter(|name| !file_in(folder, name).exists());
-        names.map(String::from).collect::<Vec<_>>()
-    };
-    let folders = layouts(dir).map(|folder| (missing(&folder), folder));
-    match folders.into_iter().min_by_key(|(missing, _)| missing.len()) {
-        Some((missing, folder)) if missing.len() < NAMES.as_flattened().len() => {
-            Error::MnistIncomplete { folder, missing }
-        }
-        _ => Error::MnistNotFound { searched: layouts(dir).into() },
-    }
-}
-
 /// Of the files of labels, unpacked, in hexadecimal: of the training set's, then of the test set's.
 pub(super) const LABELS_SHA256: [&str; 2] = [
     "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -197,28 +127,7 @@ fn labels_sha256(labels: &[u8]) -> String {
     super::hex(&Sha256::new().chain_update(header).chain_update(labels).finalize())
 }
 
-/// The file of that name, gzipped where it is not there as it is.
-fn file_in(folder: &Path, name: &str) -> PathBuf {
-    let raw = folder.join(name);
-    if raw.exists() { raw } else { folder.join(format!("{name}.gz")) }
-}
-
-/// Reads images and labels and fits the images.
-fn read([images_path, labels_path]: &[PathBuf; 2], fit: Fit) -> Result<Dataset> {
-    let images = Idx::read(images_path)?;
-    let labels = Idx::read(labels_path)?;
-    let malformed = |path: &Path, reason| Err(Error::malformed(path, "MNIST", reason));
-    let [n, FROM, FROM] = images.sizes[..] else {
-        return malformed(images_path, format!("sizes {:?}, not [n, 28, 28]", images.sizes));
-    };
-    if n == 0 {
-        return malformed(images_path, "it has no images".into());
-    }
-    if labels.sizes != [n] {
-        return malformed(labels_path, format!("sizes {:?} for {n} images", labels.sizes));
-    }
-    if let Some(at) = labels.numbers.iter().position(|&label| label > 9) {
-        return malformed(labels_path, format!("label {at} is {}, not 0 to 9", labels.numbers[at]));
-    }
-    Dataset::from_mnist_pixels(images.numbers, labels.numbers, fit)
+/// Whether they are the labels of MNIST's training set or test set.
+pub(super) fn are_labels_of_mnist(labels: &[u8]) -> bool {
+    LABELS_SHA256.contains(&&*labels_sha256(labels))
 }

@@ -1,24 +1,35 @@
-//! Images and labels: from MNIST's files to a [`Dataset`], bit for bit as torchvision gives them.
+//! Images and labels: from the files of MNIST and sets like it, and from folders of pictures, to a [`Dataset`], bit for bit as
+//! torchvision gives them.
 
+mod classes;
 mod dataset;
 mod distortion;
+mod domain;
 #[cfg(feature = "download")]
 mod download;
 mod draws;
 mod fit;
 mod idx;
 mod mnist;
+mod named_set;
+mod preparation;
 mod resize;
+mod sets;
 
+pub use classes::Classes;
 pub use dataset::Dataset;
 pub use distortion::Distortion;
+pub(crate) use domain::Domain;
 #[cfg(feature = "download")]
 pub use download::{Download, DownloadProgress};
 pub(crate) use draws::Draws;
 pub use fit::Fit;
 pub use idx::Idx;
 pub use mnist::Mnist;
-pub(crate) use resize::{FROM as MNIST_SIDE, TO as INPUT_SIDE, resize};
+pub use named_set::NamedSet;
+pub use preparation::Preparation;
+pub(crate) use resize::{FROM as MNIST_SIDE, TO as INPUT_SIDE, resize, scaled};
+pub use sets::Sets;
 
 /// A checksum in hexadecimal.
 fn hex(bytes: &[u8]) -> String {

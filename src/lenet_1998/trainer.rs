@@ -228,7 +228,7 @@ impl LeNet1998Trainer {
     pub fn evaluate(&self, data: &Dataset) -> Result<Evaluation> {
         let images = in_rows(data);
         let answers = self.network.answers(images.iter().zip(data.label_bytes().iter().copied()));
-        Ok(Evaluation::new(&answers, data.label_bytes(), 1))
+        Ok(Evaluation::new(&answers, data, 1))
     }
 
     /// Writes all that it takes to resume from here with the same bits to `path`, as

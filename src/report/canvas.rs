@@ -78,8 +78,38 @@ pub(crate) fn svg(picture: &impl Picture, path: &Path) -> Result<String> {
     draw(SVGBackend::with_string(&mut svg, picture.size()).into_drawing_area())
         .map_err(|error| cannot_draw(path, error))?;
     // A screen reader gets one sentence instead of every tick of every axis.
-    let label = format!("<svg role=\"img\" aria-label=\"{}\" ", picture.description());
+    let label = format!("<svg role=\"img\" aria-label=\"{}\" ", escaped(&picture.description()));
     Ok(svg.replacen("<svg ", &label, 1))
+}
+
+/// As text of a page, or within an attribute's quotes.
+pub(crate) fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// A name that may be long, made to fit into `width`: as `style` gives it for `size`, smaller, or cut; and how wide it is then.
+pub(crate) fn fitted<B: DrawingBackend>(
+    canvas: &Canvas<B>,
+    name: &str,
+    size: u32,
+    width: i32,
+    style: impl Fn(u32) -> TextStyle<'static>,
+) -> std::result::Result<(String, TextStyle<'static>, i32), DrawingAreaErrorKind<B::ErrorType>> {
+    let (mut words, mut kept, mut size, smallest) =
+        (name.to_owned(), name.to_owned(), size, size / 2);
+    loop {
+        let style = style(size);
+        let wide = canvas.estimate_text_size(&words, &style)?.0 as i32;
+        if wide <= width || kept.is_empty() {
+            return Ok((words, style, wide));
+        }
+        if size > smallest {
+            size -= 1;
+        } else {
+            kept.pop();
+            words = format!("{kept}..");
+        }
+    }
 }
 
 /// A strip of all the colours of a scale, from `colour(0.0)` at the left to `colour(1.0)`.

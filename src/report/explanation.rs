@@ -1,10 +1,11 @@
 use super::{
-    canvas::{self, Canvas, Drawn, Picture, bold, draw_scale, text},
+    canvas::{self, Canvas, Drawn, Picture, bold, draw_scale, fitted, text},
     palette::{BLUE, EMPTY, GRID, INK, MUTED, diverging},
 };
 use crate::{
     Result, atomic_file,
     classifier::{Activation, Classifier, Prediction, Prepared},
+    data::Classes,
     network::{LAYERS, Layer, thousands},
 };
 use image::GrayImage;
@@ -34,6 +35,7 @@ pub struct Explanation {
     input: GrayImage,
     stages: Vec<Activation>,
     prediction: Prediction,
+    classes: Classes,
 }
 
 /// How a layer's values are laid out. A layer of single units is one map.
@@ -67,7 +69,8 @@ const HIGHEST: i32 = 3 * 28 * 8 + 2 * MAP_GAP;
 const LEGEND_HEIGHT: i32 = 190;
 const ROW: i32 = 66;
 const BAR: i32 = 330;
-const OUTPUT_WIDTH: i32 = 60 + BAR + 190;
+/// Right of the bar, for the probability.
+const SHARE: i32 = 190;
 
 impl Look {
     fn extent(self) -> [i32; 2] {
@@ -79,7 +82,8 @@ impl Explanation {
     /// Of what `classifier` makes of `image`.
     pub fn new(classifier: &Classifier, image: &Prepared) -> Explanation {
         let (prediction, stages) = classifier.classify_with_stages(image);
-        Explanation { input: image.input().clone(), stages, prediction }
+        let classes = classifier.classes().clone();
+        Explanation { input: image.input().clone(), stages, prediction, classes }
     }
 
     /// What is read in the image.
@@ -101,7 +105,7 @@ impl Explanation {
 impl Picture for Explanation {
     fn title(&self) -> String {
         let [(digit, probability), ..] = self.prediction.ranked();
-        format!("Read as {digit} ({:.1} %)", probability * 100.0)
+        format!("Read as {} ({:.1} %)", self.classes.name(digit), probability * 100.0)
     }
 
     fn description(&self) -> String {
@@ -110,7 +114,7 @@ impl Picture for Explanation {
 
     fn size(&self) -> (u32, u32) {
         let layers: i32 = LOOKS.iter().map(|look| look.extent()[0] + LAYER_GAP).sum();
-        let width = 2 * MARGIN + 32 * INPUT_PIXEL + LAYER_GAP + layers + OUTPUT_WIDTH;
+        let width = 2 * MARGIN + 32 * INPUT_PIXEL + LAYER_GAP + layers + self.output_width();
         (width as u32, (HEADING + HIGHEST + LEGEND_HEIGHT) as u32)
     }
 
@@ -133,13 +137,22 @@ impl Picture for Explanation {
             left += width + LAYER_GAP;
         }
 
-        heading(canvas, left + OUTPUT_WIDTH / 2, words(&Layer::OUTPUT))?;
+        heading(canvas, left + self.output_width() / 2, words(&Layer::OUTPUT))?;
         self.draw_output(canvas, (left, HEADING + (HIGHEST - 10 * ROW) / 2))?;
         self.draw_legend(canvas)
     }
 }
 
 impl Explanation {
+    /// Left of the bars, for the digits, or for names.
+    fn label_width(&self) -> i32 {
+        if self.classes.are_digits() { 60 } else { 400 }
+    }
+
+    fn output_width(&self) -> i32 {
+        self.label_width() + BAR + SHARE
+    }
+
     fn draw_output<B: DrawingBackend>(
         &self,
         canvas: &Canvas<B>,
@@ -148,12 +161,15 @@ impl Explanation {
         for (digit, &probability) in self.prediction.probabilities.iter().enumerate() {
             let middle = top + digit as i32 * ROW + ROW / 2;
             let best = digit == usize::from(self.prediction.digit);
-            let style = |anchor| match best {
-                true => bold(50, INK, anchor),
-                false => text(50, MUTED, anchor),
+            let style = |size, anchor| match best {
+                true => bold(size, INK, anchor),
+                false => text(size, MUTED, anchor),
             };
-            canvas.draw_text(&digit.to_string(), &style(HPos::Left), (left, middle))?;
-            let (bar, half) = (left + 60, ROW / 2 - 10);
+            let (name, width) = (&self.classes.names()[digit], self.label_width());
+            let (name, named, _) =
+                fitted(canvas, name, 50, width - 20, |size| style(size, HPos::Left))?;
+            canvas.draw_text(&name, &named, (left, middle))?;
+            let (bar, half) = (left + width, ROW / 2 - 10);
             let full = [(bar, middle - half), (bar + BAR, middle + half)];
             canvas.draw(&Rectangle::new(full, EMPTY.filled()))?;
             let length = (BAR as f32 * probability).round() as i32;
@@ -162,7 +178,8 @@ impl Explanation {
                 canvas.draw(&Rectangle::new(corners, BLUE.filled()))?;
             }
             let share = format!("{:.1} %", probability * 100.0);
-            canvas.draw_text(&share, &style(HPos::Right), (left + OUTPUT_WIDTH, middle))?;
+            let place = (left + self.output_width(), middle);
+            canvas.draw_text(&share, &style(50, HPos::Right), place)?;
         }
         Ok(())
     }

@@ -1,5 +1,5 @@
 use super::{
-    canvas::{self, Picture},
+    canvas::{self, Picture, escaped},
     confusion::Confusion,
     curves::Curves,
     filters::Filters,
@@ -29,8 +29,8 @@ pub(super) struct Page<'a> {
 }
 
 impl Page<'_> {
-    /// `path` is what an error speaks of. Beside the metadata all that is put in are figures and words of this crate, which need
-    /// no escaping.
+    /// `path` is what an error speaks of. Beside the metadata and the names of classes all that is put in are figures and words of
+    /// this crate, which need no escaping.
     pub fn html(&self, path: &Path) -> Result<String> {
         let [.., last] = self.epochs else {
             return Err(Error::invalid("epochs", "one at least", "none"));
@@ -45,7 +45,13 @@ impl Page<'_> {
             loss = canvas::svg(&self.loss, path)?,
             accuracy = canvas::svg(&self.accuracy, path)?,
             confusion = canvas::svg(&self.confusion, path)?,
-            digits = digits(last),
+            noun = self.confusion.noun(),
+            by_class = if self.confusion.classes.are_digits() {
+                "Digit by digit"
+            } else {
+                "Class by class"
+            },
+            digits = self.digits(last),
             mistakes_title = self.sheet.title(),
             mistakes = self.mistakes(path)?,
             filters = canvas::svg(&self.filters, path)?,
@@ -81,13 +87,28 @@ impl Page<'_> {
         .concat()
     }
 
+    /// A row of the table of digits, or classes, for each.
+    fn digits(&self, metrics: &Metrics) -> String {
+        let row = |(digit, name): (usize, &String)| {
+            let images: u32 = metrics.test_confusion[digit].iter().sum();
+            let shares = [metrics.test_precision, metrics.test_recall, metrics.test_f1];
+            let shares =
+                shares.map(|share| format!("<td>{}</td>", percent(Some(share[digit])))).concat();
+            let name = escaped(name);
+            format!("<tr><th scope=\"row\">{name}</th><td>{images}</td>{shares}</tr>\n")
+        };
+        self.confusion.classes.names().iter().enumerate().map(row).collect()
+    }
+
     fn mistakes(&self, path: &Path) -> Result<String> {
         let figures = self.sheet.shown.iter().map(|(mistake, image)| {
             let mut png = vec![];
             image.write_to(&mut Cursor::new(&mut png), ImageFormat::Png).map_err(|error| {
                 Error::Io { action: "draw", path: path.into(), source: io::Error::other(error) }
             })?;
-            let (index, label, answer) = (mistake.index, mistake.label, mistake.answer);
+            let index = mistake.index;
+            let [label, answer] =
+                [mistake.label, mistake.answer].map(|label| escaped(self.confusion.classes.name(label)));
             let sure = format!("{:.1}&nbsp;%", mistake.probability * 100.0);
             Ok(format!(
                 "<figure><img width=\"32\" height=\"32\" src=\"data:image/png;base64,{}\" \
@@ -112,23 +133,6 @@ fn run(metadata: &[(String, String)]) -> String {
     format!(
         "<section>\n<h2>The run</h2>\n<table class=\"run\"><tbody>\n{rows}</tbody></table>\n</section>\n"
     )
-}
-
-/// As text of a page.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
-}
-
-/// A row of the table of digits for each.
-fn digits(metrics: &Metrics) -> String {
-    let row = |digit: usize| {
-        let images: u32 = metrics.test_confusion[digit].iter().sum();
-        let shares = [metrics.test_precision, metrics.test_recall, metrics.test_f1];
-        let shares =
-            shares.map(|share| format!("<td>{}</td>", percent(Some(share[digit])))).concat();
-        format!("<tr><th scope=\"row\">{digit}</th><td>{images}</td>{shares}</tr>\n")
-    };
-    (0..10).map(row).collect()
 }
 
 /// A row of the table of epochs.

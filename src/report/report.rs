@@ -145,7 +145,7 @@ impl Report {
             metadata: &self.metadata,
             loss: Curves::loss(&self.epochs),
             accuracy: Curves::accuracy(&self.epochs),
-            confusion: Confusion(&record.test.confusion),
+            confusion: Confusion::new(&record.test),
             sheet,
             filters,
         };

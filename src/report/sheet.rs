@@ -1,8 +1,8 @@
 use super::{
-    canvas::{Canvas, Drawn, Picture, bold, text},
+    canvas::{Canvas, Drawn, Picture, bold, fitted, text},
     palette::{GRID, INK, MUTED},
 };
-use crate::{Dataset, Result, train::Mistake};
+use crate::{Dataset, Result, data::Classes, train::Mistake};
 use image::{GrayImage, imageops};
 use plotters::{prelude::*, style::text_anchor::HPos};
 
@@ -12,6 +12,7 @@ pub(crate) struct Sheet {
     pub shown: Vec<(Mistake, GrayImage)>,
     /// How many there are, shown or not.
     total: usize,
+    classes: Classes,
     look: &'static Look,
 }
 
@@ -32,6 +33,8 @@ struct Look {
 
 /// What a look can take in.
 const WORST: Look = Look { most: 40, columns: 8, pixel: 8, tile: (310, 420), by_probability: true };
+/// The same with names, which take a line each.
+const WORST_NAMED: Look = Look { tile: (310, 480), ..WORST };
 /// All of them where they are not too many: the paper shows 82.
 const ALL: Look =
     Look { most: 120, columns: 12, pixel: 4, tile: (170, 218), by_probability: false };
@@ -41,7 +44,8 @@ const MARGIN: i32 = 40;
 impl Sheet {
     /// The worst of the images of `data`, dark on light: those that the network was surest of.
     pub fn new(mistakes: &[Mistake], data: &Dataset) -> Result<Sheet> {
-        Sheet::of(mistakes, data, &WORST)
+        let look = if data.classes().are_digits() { &WORST } else { &WORST_NAMED };
+        Sheet::of(mistakes, data, look)
     }
 
     /// All of them, or nearly so, as the paper's figure 8 shows them.
@@ -63,7 +67,12 @@ impl Sheet {
             imageops::invert(&mut image);
             Ok((mistake, image))
         });
-        Ok(Sheet { shown: shown.collect::<Result<_>>()?, total: mistakes.len(), look })
+        Ok(Sheet {
+            shown: shown.collect::<Result<_>>()?,
+            total: mistakes.len(),
+            classes: data.classes().clone(),
+            look,
+        })
     }
 }
 
@@ -105,14 +114,22 @@ impl Picture for Sheet {
             canvas.draw(&Rectangle::new(frame, GRID.stroke_width(4)))?;
             let (middle, bottom) = (left + side / 2, top + side);
             let Mistake { label, answer, probability, .. } = mistake;
-            let words = match by_probability {
-                true => format!("{label} read as {answer}"),
-                false => format!("{label}->{answer}"),
+            let [label, answer] = [label, answer].map(|&label| self.classes.name(label));
+            let mut lines = match (by_probability, self.classes.are_digits()) {
+                (false, _) => vec![format!("{label}->{answer}")],
+                (true, true) => vec![format!("{label} read as {answer}")],
+                (true, false) => vec![label.into(), format!("read as {answer}")],
             };
-            canvas.draw_text(&words, &bold(50, INK, HPos::Center), (middle, bottom + 36))?;
-            if by_probability {
-                let sure = format!("{:.1} %", probability * 100.0);
-                canvas.draw_text(&sure, &text(46, MUTED, HPos::Center), (middle, bottom + 86))?;
+            let strong = lines.len();
+            lines.extend(by_probability.then(|| format!("{:.1} %", probability * 100.0)));
+            for (i, line) in lines.iter().enumerate() {
+                let style = |size| match i < strong {
+                    true => bold(size, INK, HPos::Center),
+                    false => text(size, MUTED, HPos::Center),
+                };
+                let size = if i < strong { 50 } else { 46 };
+                let (line, style, _) = fitted(canvas, line, size, tile.0 - 30, style)?;
+                canvas.draw_text(&line, &style, (middle, bottom + 36 + 50 * i as i32))?;
             }
         }
         Ok(())

@@ -1,4 +1,7 @@
-use crate::kernels::{Outcome, Sample, cross_entropy};
+use crate::{
+    data::{Classes, Dataset},
+    kernels::{Outcome, Sample, cross_entropy},
+};
 use serde::{Deserialize, Serialize};
 
 /// What one optimizer step saw, before it changed the weights.
@@ -44,10 +47,12 @@ pub struct Evaluation {
     pub accuracy: f64,
     /// How many images.
     pub samples: usize,
-    /// How many images of each digit (first index) were taken for each digit (second).
+    /// How many images of each digit, or class, (first index) were taken for each (second).
     pub confusion: [[u32; 10]; 10],
     /// The images that were taken for another digit, the most wrong first: those with the highest loss.
     pub mistakes: Vec<Mistake>,
+    /// What the labels stand for: the digits, or the set's other classes.
+    pub classes: Classes,
 }
 
 /// An image that was taken for another digit.
@@ -68,14 +73,15 @@ pub struct Mistake {
 
 impl Evaluation {
     /// From the logits of each image, in the order of the set.
-    pub(crate) fn of_logits(logits: &[[f32; 10]], labels: &[u8], batch_size: usize) -> Evaluation {
-        let samples = logits.iter().zip(labels);
+    pub(crate) fn of_logits(logits: &[[f32; 10]], data: &Dataset, batch_size: usize) -> Evaluation {
+        let samples = logits.iter().zip(data.label_bytes());
         let samples = samples.map(|(logits, &label)| cross_entropy(&mut logits.clone(), label));
-        Evaluation::new(&samples.collect::<Vec<_>>(), labels, batch_size)
+        Evaluation::new(&samples.collect::<Vec<_>>(), data, batch_size)
     }
 
     /// From what each image came to, in the order of the set.
-    pub(crate) fn new(seen: &[Sample], labels: &[u8], batch_size: usize) -> Evaluation {
+    pub(crate) fn new(seen: &[Sample], data: &Dataset, batch_size: usize) -> Evaluation {
+        let labels = data.label_bytes();
         let samples = seen.len();
         let total = |seen: &[Sample]| seen.iter().map(|seen| f64::from(seen.loss)).sum::<f64>();
         let batch_means = seen.chunks(batch_size).map(|batch| total(batch) / batch.len() as f64);
@@ -101,6 +107,7 @@ impl Evaluation {
             samples,
             confusion,
             mistakes,
+            classes: data.classes().clone(),
         }
     }
 
@@ -188,13 +195,14 @@ impl Sums {
 
 #[cfg(test)]
 mod tests {
-    use super::{Evaluation, Sample};
+    use super::{Dataset, Evaluation, Sample};
 
     /// Five images of 0, 0, 1, 2, 2, of which the second is taken for 1 and the last for 0.
     fn evaluation() -> Evaluation {
         let seen = [(0.1, 0, 0.9), (2.0, 1, 0.8), (0.2, 1, 0.7), (0.3, 2, 0.6), (5.0, 0, 0.99)]
             .map(|(loss, answer, probability)| Sample { loss, answer, probability });
-        Evaluation::new(&seen, &[0, 0, 1, 2, 2], 2)
+        let data = Dataset::from_pixels(vec![0; 5 * 32 * 32], vec![0, 0, 1, 2, 2]).unwrap();
+        Evaluation::new(&seen, &data, 2)
     }
 
     /// `sklearn.metrics.precision_recall_fscore_support(labels, answers, labels=range(10), zero_division=0)`, 1.9.1.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Error, Result, atomic_file,
-    data::Dataset,
+    data::{Classes, Dataset, Domain},
     generator::Generator,
     kernels::InstructionSet,
     network,
@@ -53,6 +53,8 @@ pub struct Trainer {
     /// See [`changes`](Trainer::changes).
     changes: Vec<String>,
     ranks: Ranks,
+    /// Of the set that it was trained on last, else of the weights that it started from.
+    domain: Domain,
     /// Whether the ranks have compared the pixels of their training sets.
     pixels_agreed: bool,
 }
@@ -135,8 +137,10 @@ impl Trainer {
     /// As [`new`](Trainer::new) and [`StateDict::read`]; [`Error::StateDict`] where they are not a LeNet's.
     pub fn with_weights(config: TrainConfig, path: impl AsRef<Path>) -> Result<Trainer> {
         config.check()?;
-        let values = StateDict::read(path)?.to_flat(&network::state_dict())?;
-        Trainer::start(Run::new(config), values)
+        let weights = StateDict::read(path)?;
+        let values = weights.to_flat(&network::state_dict())?;
+        let domain = Domain::of(&weights.metadata)?;
+        Ok(Trainer { domain, ..Trainer::start(Run::new(config), values)? })
     }
 
     fn start(run: Run<TrainConfig>, values: Vec<f32>) -> Result<Trainer> {
@@ -147,6 +151,7 @@ impl Trainer {
             waiting: Waiting::default(),
             changes: vec![],
             ranks: Ranks::default(),
+            domain: Domain::default(),
             pixels_agreed: false,
             run,
         })
@@ -275,6 +280,7 @@ impl Trainer {
     ) -> Result<ControlFlow<B, EpochStats>> {
         self.settle()?;
         let (done, total) = (self.run.begin(data)?, data.len());
+        self.domain = data.domain().clone();
         self.agree_on(data)?;
         let seed = self.config().seed.wrapping_mul(1000).wrapping_add(self.epochs() as u64);
         let order = Generator::manual_seed(seed).permutation(total);
@@ -364,7 +370,7 @@ impl Trainer {
             self.ranks.agree(json!({ "evaluated set": TrainedSet::of(data) }))?;
         }
         let logits = self.engine.logits(&self.parameters, data, &self.ranks)?;
-        Ok(Evaluation::of_logits(&logits, data.label_bytes(), self.config().batch_size))
+        Ok(Evaluation::of_logits(&logits, data, self.config().batch_size))
     }
 
     /// Writes all that it takes to resume from here with the same bits to `path`, one safetensors file: weights, the
@@ -421,6 +427,7 @@ impl Trainer {
         let mut trainer = Trainer::start(run, weights.to_flat(&network::state_dict())?)?;
         trainer.engine.restore(steps, buffers)?;
         trainer.changes = changes;
+        trainer.domain = Domain::of(&weights.metadata)?;
         Ok(trainer)
     }
 
@@ -440,11 +447,19 @@ impl Trainer {
     }
 
     fn weights(&self) -> Result<StateDict> {
-        StateDict::from_flat(&network::state_dict(), &self.parameters.to_vec()?)
+        let mut weights = StateDict::from_flat(&network::state_dict(), &self.parameters.to_vec()?)?;
+        self.domain.describe(&mut weights.metadata);
+        Ok(weights)
     }
 
-    /// Whether `data` is the set that it was trained on last, before or after a stop: as many images with the same labels.
-    /// Where it was trained on none yet, any set is.
+    /// The classes of the set that it was trained on last, or before that of the weights that it started from: the digits, where
+    /// nothing else was said. They go to the metadata of its weights and checkpoints, with how pictures become such images.
+    pub fn classes(&self) -> &Classes {
+        &self.domain.classes
+    }
+
+    /// Whether `data` is the set that it was trained on last, before or after a stop: as many images with the same labels, of the same
+    /// classes. Where it was trained on none yet, any set is.
     ///
     /// # Errors
     ///

@@ -142,5 +142,5 @@ impl TermLike for Screen {
 
 /// A line on stderr, whatever was asked for.
 pub fn say(line: fmt::Arguments) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = io::stderr().write_all(format!("{line}\n").as_bytes()); // in one piece
 }

@@ -167,11 +167,41 @@ fn train_mnist_writes_a_report() {
         assert!(page.contains(&format!("<th scope=\"row\">{name}</th>")), "{name}");
     }
 
-    // Another run does not write over it.
-    let (output, _, err) = run(example("train_mnist").args(args).current_dir(&dir));
-    assert_eq!(output.status.code(), Some(1));
-    assert!(err.contains("runs/a holds an earlier run's report"), "{err}");
-    assert_eq!(fs::read_to_string(&path).unwrap(), page);
+    // Another run does not write over it, not even one that could resume if there were anything to resume.
+    for resume in [&[][..], &["--checkpoint", "runs/new", "--resume"]] {
+        let (output, _, err) =
+            run(example("train_mnist").args(args).args(resume).current_dir(&dir));
+        assert_eq!(output.status.code(), Some(1));
+        assert!(err.contains("runs/a holds an earlier run's report"), "{err}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), page);
+    }
+}
+
+/// The report of an epoch is written before its checkpoint.
+#[test]
+fn a_run_that_was_killed_between_its_first_report_and_checkpoint_is_resumed() {
+    let dir = tempfile::tempdir().unwrap();
+    let train = ["--dry-run", "--device", "cpu", "--report", "a", "--checkpoint", "c"];
+    let paper = ["--passes", "1", "--pictures", "a", "--checkpoint", "c"];
+    for (program, args) in [("train_mnist", &train[..]), ("lenet_1998", &paper)] {
+        let root = dir.path().join(program);
+        fs::create_dir(&root).unwrap();
+        let trained = |resume: &[&str]| {
+            let mut command = example(program);
+            command.arg("--data").arg(SMALL.path()).args(args).args(resume).current_dir(&root);
+            let (output, out, err) = run(&mut command);
+            assert!(output.status.success(), "{err}");
+            out
+        };
+        let first = trained(&[]);
+        // As if killed before the last checkpoint.
+        let seed = root.join("c/seed-1");
+        let kept = if seed.exists() { seed } else { root.join("c") };
+        let entries = fs::read_dir(kept).unwrap().map(|entry| entry.unwrap().path());
+        let last = entries.filter(|path| path.extension().is_some()).max().unwrap();
+        fs::remove_file(last).unwrap();
+        assert_eq!(trained(&["--resume"]), first);
+    }
 }
 
 #[test]
@@ -696,11 +726,15 @@ fn lenet_1998_goes_on_with_a_run() {
     // All is done.
     let (out, err) = lenet_1998(&args);
     assert!(out.ends_with("seed 1\n") && err == "all 2 passes were trained before\n", "{out}{err}");
-    // A new run does not draw over them.
-    let mut command = example("lenet_1998");
-    command.arg("--data").arg(SMALL.path()).args(["--passes", "1", "--pictures", &pictures]);
-    let (output, _, err) = run(&mut command);
-    assert!(!output.status.success() && err.contains("holds an earlier run's pictures"), "{err}");
+    // A new run does not draw over them, not even with --resume and nothing to resume.
+    let new = path("new");
+    for resume in [&[][..], &["--checkpoint", &new, "--resume"]] {
+        let mut command = example("lenet_1998");
+        command.arg("--data").arg(SMALL.path()).args(["--passes", "1", "--pictures", &pictures]);
+        let (output, _, err) = run(command.args(resume));
+        assert!(!output.status.success(), "it drew");
+        assert!(err.contains("holds an earlier run's pictures"), "{err}");
+    }
 
     // With other images it would be another run.
     let mut command = example("lenet_1998");

@@ -61,15 +61,20 @@ fn numbers_are_read_by_lines_and_from_left_to_right() {
     }
 }
 
-/// Grain of a standard deviation of 1 to 20 steps of 255.
+/// Grain of a standard deviation of 1 to 20 steps of 255. What the preparation takes for ink, 10 of these sheets, is no digit. Of
+/// 800, with other seeds too, 45 had something to read, and 4 were answered with a digit.
 #[test]
-fn a_blank_grainy_sheet_has_nothing_to_read() {
-    let refused = (0..100).filter(|i| {
-        let error = Prepared::new(&blank(&mut Random::new(SEED + i)));
-        matches!(error, Err(Error::NoInk { .. }))
-    });
-    let refused = refused.count();
-    assert!(refused >= 94, "{refused} of 100");
+fn a_blank_grainy_sheet_is_no_digit() {
+    let classifier = Classifier::pretrained().unwrap();
+    let (mut refused, mut answered) = (0, 0);
+    for i in 0..200 {
+        match classifier.classify(&blank(&mut Random::new(SEED + i))) {
+            Ok(prediction) => answered += usize::from(prediction.is_digit()),
+            Err(error) => refused += usize::from(matches!(error, Error::NoInk { .. })),
+        }
+    }
+    assert!(refused >= 188, "{refused} of 200");
+    assert!(answered <= 2, "{answered} of 200");
 }
 
 /// As EXIF says, of which there are eight ways; for digits and for numbers, from a file and from bytes.

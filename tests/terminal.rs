@@ -101,14 +101,16 @@ fn the_bar_takes_one_line_however_narrow_the_terminal_is() {
     }
 }
 
+/// Whether the terminal's `^C` comes before the bar goes or after it, is chance.
 #[test]
-fn ctrl_c_ends_the_bar_and_the_run() {
+fn ctrl_c_ends_the_run_and_leaves_nothing_of_the_bar() {
     for columns in [80, 40, 20] {
         let [mut post, mut paper] = programs();
         for command in [post.args(["--epochs", "1000"]), paper.args(["--passes", "1000"])] {
             let (terminal, code) = shown(command, columns, "█");
             assert_eq!(code, Some(130));
             let screen = terminal.screen().contents().replace('\n', "");
+            assert_eq!(bar_rows(&terminal), 0, "{screen}");
             assert!(screen.contains("stopped in "), "{screen}");
         }
     }

@@ -5,7 +5,7 @@ mod args;
 #[path = "../program/mod.rs"]
 mod program;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use args::Args;
 use clap::Parser;
 use lenet::{
@@ -15,7 +15,7 @@ use lenet::{
 };
 use program::{
     data,
-    kept_run::{resumed, stop},
+    kept_run::{check_report, resumed, stop},
     outcome,
     progress::Progress,
     seeds::spread,
@@ -37,12 +37,7 @@ fn run(args: Args) -> Result<ExitCode> {
     let (config, seeds) = (args.config(), args.seeds()?);
     args.check_files()?;
     for dir in seeds.clone().filter_map(|seed| args.pictures_of(seed)) {
-        if !args.resume && LeNet1998Pictures::is_in(&dir)? {
-            bail!(
-                "{} holds an earlier run's pictures: resume that run with --checkpoint and --resume, or name another folder",
-                dir.display()
-            );
-        }
+        check_report(&dir, "pictures", LeNet1998Pictures::is_in(&dir)?, args.resume)?;
     }
     let sets = data::open(NamedSet::Mnist, args.data.as_deref(), config.fit, &terminal)?;
     let mut mnist = Mnist::from(sets);
@@ -78,7 +73,9 @@ fn train(
 ) -> Result<ControlFlow<usize, f64>> {
     let (seed, passes) = (config.seed, config.passes);
     let checkpoints = args.checkpoints_of(seed).map(Checkpoints::open).transpose()?;
-    let mut trainer = match resumed(config.clone(), args.resume, checkpoints.as_ref())? {
+    let earlier = resumed(config.clone(), args.resume, checkpoints.as_ref())?;
+    let is_resumed = earlier.is_some();
+    let mut trainer = match earlier {
         Some(trainer) => trainer,
         None => LeNet1998Trainer::new(config)?,
     };
@@ -96,11 +93,19 @@ fn train(
             mnist.train.len()
         )),
     }
+    if let Some(dir) = args.pictures_of(seed) {
+        check_report(&dir, "pictures", LeNet1998Pictures::is_in(&dir)?, is_resumed)?;
+    }
     let mut pictures = match (args.pictures_of(seed), trainer.passes()) {
         (None, _) => None,
         (Some(dir), 0) => Some(LeNet1998Pictures::create(dir, args.held_out())?),
         (Some(dir), trained) => Some(LeNet1998Pictures::resume(dir, args.held_out(), trained)?),
     };
+    // Should the run be killed after the first pass's pictures, and before the checkpoint that follows, there is something to
+    // resume.
+    if let (Some(checkpoints), Some(_), false) = (&checkpoints, &pictures, is_resumed) {
+        checkpoints.save(&trainer)?;
+    }
     let lost = |error, trainer: &LeNet1998Trainer| match checkpoints {
         None => rescued(error, &trainer.state_dict()),
         Some(_) => error,

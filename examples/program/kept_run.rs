@@ -6,7 +6,7 @@ use lenet::{
     Checkpoints,
     train::{Recipe, Resumable},
 };
-use std::env;
+use std::{env, path::Path};
 
 /// The run in `checkpoints` to resume; none where there is none, or `resume` was not asked for.
 pub fn resumed<C: Recipe>(
@@ -29,6 +29,18 @@ pub fn resumed<C: Recipe>(
         say(format_args!("passed over: {:#}", Error::from(error)));
     }
     Ok(found.trainer)
+}
+
+/// Refuses to write over what an earlier run left in `dir`, where `is_there` tells that it did, unless it is the run that is
+/// resumed.
+pub fn check_report(dir: &Path, what: &str, is_there: bool, is_resumed: bool) -> Result<()> {
+    if is_there && !is_resumed {
+        bail!(
+            "{} holds an earlier run's {what}: resume that run with its --checkpoint and --resume, or name another folder",
+            dir.display()
+        );
+    }
+    Ok(())
 }
 
 /// Saves what was trained, and says how to resume; `place` is where it stopped.

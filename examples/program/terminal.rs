@@ -31,7 +31,7 @@ impl Terminal {
 
     /// A progress bar, which goes when it is dropped. indicatif leaves the colours out where `NO_COLOR` is set.
     pub fn bar(&self) -> Bar {
-        let screen = Screen(Term::stderr());
+        let screen = Screen(Term::buffered_stderr());
         if self.quiet || !io::stderr().is_terminal() {
             return Bar { bar: ProgressBar::hidden(), screen };
         }
@@ -89,6 +89,9 @@ fn fitting(figures: &[String], room: usize) -> String {
 
 /// The terminal but for its last columns. indicatif leaves the cursor behind what it wrote: without this room the `^C` that a
 /// terminal shows for Ctrl-C would begin a new line, and indicatif would then clear that one and leave its own.
+///
+/// It is buffered, so that a redraw is a single write: at Ctrl-C the kernel drops what the terminal has not read yet, and a bar
+/// without the move to the line's start before it would be added to the old one.
 #[derive(Debug, Clone)]
 struct Screen(Term);
 
@@ -139,5 +142,5 @@ impl TermLike for Screen {
 
 /// A line on stderr, whatever was asked for.
 pub fn say(line: fmt::Arguments) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = io::stderr().write_all(format!("{line}\n").as_bytes()); // in one piece
 }

@@ -6,7 +6,7 @@ mod figures;
 mod program;
 mod ranks;
 
-use anyhow::{Context, Error, Result, bail};
+use anyhow::{Context, Error, Result};
 use args::Args;
 use clap::Parser;
 use figures::figures;
@@ -18,7 +18,7 @@ use lenet::{
 };
 use program::{
     data,
-    kept_run::{command_line, resumed, stop},
+    kept_run::{check_report, command_line, resumed, stop},
     outcome,
     progress::Progress,
     seeds::spread,
@@ -82,7 +82,8 @@ fn run(mut args: Args, ranks: Ranks) -> Result<ExitCode> {
             terminal.print(format_args!("seed {seed}\n"))?;
         }
         note_start(&trainer, is_resumed, &args, &terminal, sets.train.len());
-        let mut run = Run::start(trainer, &args, &terminal, &sets, checkpoints.take(), &signals)?;
+        let mut run = Run::new(trainer, &args, &terminal, &sets, checkpoints.take(), &signals);
+        run.start(is_resumed)?;
         match run.all().map_err(|error| run.rescued(error))? {
             Continue(accuracy) => accuracies.push(accuracy * 100.0),
             Break(signal) => return Ok(exit_code(signal).into()),
@@ -141,13 +142,8 @@ fn trainer(
 }
 
 /// The report on the run, from its start or from where it is resumed.
-fn report(dir: &Path, trainer: &Trainer, args: &Args) -> Result<Report> {
-    if !args.resume && Report::is_in(dir)? {
-        bail!(
-            "{} holds an earlier run's report: resume that run with --checkpoint and --resume, or name another folder",
-            dir.display()
-        );
-    }
+fn report(dir: &Path, trainer: &Trainer, is_resumed: bool) -> Result<Report> {
+    check_report(dir, "report", Report::is_in(dir)?, is_resumed)?;
     let report = match trainer.steps() {
         0 => Report::create(dir)?,
         _ => Report::resume(dir, trainer.epochs())?,
@@ -224,26 +220,30 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn start(
+    fn new(
         trainer: Trainer,
         args: &'a Args,
         terminal: &'a Terminal,
         sets: &'a Sets,
         checkpoints: Option<Checkpoints>,
         signals: &'a Signals,
-    ) -> Result<Run<'a>> {
-        let mut run = Run {
-            args,
-            terminal,
-            trainer,
-            sets,
-            checkpoints,
-            report: None,
-            signals,
-            test_accuracy: None,
-        };
-        run.report = run.report_folder().map(|dir| report(&dir, &run.trainer, args)).transpose()?;
-        Ok(run)
+    ) -> Run<'a> {
+        let (report, test_accuracy) = (None, None);
+        Run { args, terminal, trainer, sets, checkpoints, report, signals, test_accuracy }
+    }
+
+    /// Opens the report. A new run saves itself: should it be killed after the first epoch's report, and before the checkpoint
+    /// that follows, there is something to resume.
+    fn start(&mut self, is_resumed: bool) -> Result<()> {
+        let Some(dir) = self.report_folder() else { return Ok(()) };
+        self.report = Some(report(&dir, &self.trainer, is_resumed)?);
+        match &self.checkpoints {
+            Some(checkpoints) if !is_resumed => {
+                checkpoints.save(&self.trainer)?;
+            }
+            _ => (),
+        }
+        Ok(())
     }
 
     fn report_folder(&self) -> Option<PathBuf> {

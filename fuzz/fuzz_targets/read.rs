@@ -9,6 +9,10 @@ pub fn read(bytes: &[u8]) {
         values += array.values().len();
     }
     // Deflated arrays of zeros may be many times the file, up to a limit.
-    assert!(4 * values <= 32 * bytes.len() + (16 << 20), "{values} values from {} bytes", bytes.len());
+    assert!(
+        4 * values <= 32 * bytes.len() + (16 << 20),
+        "{values} values from {} bytes",
+        bytes.len()
+    );
     weights.non_finite();
 }

@@ -2,7 +2,8 @@
 //! in a folder that LENET_PARITY names. They are tests so that they share the comparisons with the golden files.
 
 use crate::{
-    BATCH_SIZE, CURVE, GRADIENTS, LOGITS, LOSS, STAGES, STEPS, WAYS,
+    BATCH_SIZE, CURVE, GRADIENT_OFF, GRADIENTS, LOGITS, LOSS, STAGES, STEPS, TRAINED, TRAINED_OFF,
+    WAYS,
     compare::{Allowed, Table, Tensor, Tensors},
     mnist, record,
 };
@@ -15,9 +16,6 @@ use std::{
 /// A batch's numbers against Paddle's, whatever the random weights: 2.8e-5 measured with 300 of them, where the sums of
 /// con_sam.0.bias nearly cancel. The golden files have no such case.
 const PADDLES_GRADIENTS: Allowed = Allowed::Relative(1e-4);
-/// The weights after 100 steps of Adam from random ones. Where a gradient is as small as its rounding, a step's sign is
-/// chance, and it is as long as any: the learning rate. 1.4e-4 measured, at one weight in 61,750; the losses are held tighter.
-const ANY_TRAINED: Allowed = Allowed::Absolute(1e-3);
 /// Every loss of an epoch: what has built up by its end is hardly more than 1e-5.
 const EPOCH: Allowed = Allowed::Relative(1e-3);
 /// 2.5e-7 measured.
@@ -154,12 +152,16 @@ fn training(table: &mut Table, framework: &str, folder: &Path, theirs: &Tensors)
         &ours,
         &curve,
     );
+    let one = first.first(BATCH_SIZE);
+    let limits = record::adams_limits(&record::start(theirs), &one, GRADIENT_OFF, TRAINED_OFF);
+    let in_limits = |weights: &Tensors| record::in_limits(weights, &limits);
+    let their_final = in_limits(theirs);
     table.agree(
-        &format!("{framework}: weights after them"),
+        &format!("{framework}: weights after them, in limits"),
         "final",
-        ANY_TRAINED,
-        &trained,
-        theirs,
+        TRAINED,
+        &in_limits(&trained),
+        &their_final,
     );
     let checkpoint = folder.join("checkpoint.pt");
     if checkpoint.exists() {
@@ -176,6 +178,14 @@ fn training(table: &mut Table, framework: &str, folder: &Path, theirs: &Tensors)
     let mut trainer = start(&record::spoilt(theirs, LAST));
     let spoilt = record::curve(&train(&mut trainer, &first), 0..STEPS);
     table.differ(&format!("{framework}: losses, one weight off"), "curve", CURVE, &spoilt, &curve);
+    let spoilt = in_limits(&record::weights(&trainer.state_dict(), "final"));
+    table.differ(
+        &format!("{framework}: weights, one off"),
+        "final",
+        TRAINED,
+        &spoilt,
+        &their_final,
+    );
 
     let steps = losses.len();
     let (ours, curve) = curves(steps);

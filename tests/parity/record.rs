@@ -3,7 +3,7 @@
 
 use crate::compare::{Tensor, Tensors};
 use lenet::{
-    Classifier, Dataset, Engine, Optimizer, Sgd, TrainConfig, Trainer,
+    Adam, Classifier, Dataset, Engine, Optimizer, Sgd, TrainConfig, Trainer,
     network::LAYERS,
     train::Device,
     weights::{Array, StateDict},
@@ -128,6 +128,39 @@ pub fn step(start: &StateDict, batch: &Dataset, engine: Engine) -> Tensors {
     values.for_each(|value| *value /= -rate);
     numbers.insert("loss".into(), Tensor::f32(vec![1], [loss as f32]));
     numbers
+}
+
+/// How far apart two runs of [`Adam`] may be, weight by weight. The first step from a gradient `g` is `rate * g / (|g| + eps)`:
+/// where `g` is as small as `eps`, rounding in `g` decides how far the weight goes, and no later step brings it back. So this is
+/// `later`, and what the first step makes of a gradient that is off by `off` times the largest in its tensor.
+pub fn adams_limits(start: &StateDict, first: &Dataset, off: f64, later: f64) -> Tensors {
+    let (rate, eps) = (config().learning_rate, Adam::default().eps);
+    let length = |gradient: f64| rate * gradient / (gradient.abs() + eps);
+    let (mut wide, mut all) = (0, 0);
+    let mut limits = Tensors::new();
+    for (name, mut tensor) in step(start, first, Engine::Fused) {
+        let Some(name) = name.strip_prefix("gradients.") else { continue };
+        let off = off * tensor.values.iter().fold(0.0, |most: f64, g| most.max(g.abs()));
+        for g in &mut tensor.values {
+            let (less, step, more) = (length(*g - off), length(*g), length(*g + off));
+            *g = later + (more - step).max(step - less);
+            wide += usize::from(*g > 2.0 * later);
+            all += 1;
+        }
+        limits.insert(format!("final.{name}"), tensor);
+    }
+    assert!(100 * wide < all, "{wide} of {all} gradients next to nothing: too many to compare");
+    limits
+}
+
+/// Tensors in units of what is allowed for each number.
+pub fn in_limits(tensors: &Tensors, limits: &Tensors) -> Tensors {
+    let mut scaled = tensors.clone();
+    for (name, limits) in limits {
+        let values = scaled.get_mut(name).into_iter().flat_map(|tensor| &mut tensor.values);
+        values.zip(&limits.values).for_each(|(value, limit)| *value /= limit);
+    }
+    scaled
 }
 
 /// An optimizer step for each batch of `data`, in order: each step's loss. Each is an epoch of its own, since an epoch takes

@@ -149,8 +149,7 @@ impl Classifier {
         Ok(Classifier { no_digit: Some(NoDigit::new(numbers)?), ..self })
     }
 
-    /// The names of the classes that the weights tell apart: the digits, unless their metadata has others. The name of a
-    /// [`Prediction`] is `classifier.classes().name(prediction.digit)`.
+    /// The names of the classes that the weights tell apart: the digits, unless their metadata has others.
     ///
     /// ```
     /// use lenet::{Classifier, Prediction};

@@ -10,7 +10,7 @@ for (const [name, width, height] of [["desktop", 1280, 900], ["phone", 375, 812]
   const page = await browser.newPage({ viewport: { width, height } });
   await page.goto(server.address);
   await page.waitForSelector("#samples button");
-  // From the event to the moment after the frame in which its answer is painted.
+  // From the event, and from the beginning of the next frame, to the moment after the answer is painted. The second is printed.
   await page.evaluate(() => {
     window.frames_ = [];
     document.getElementById("paper").addEventListener("pointermove", () => {

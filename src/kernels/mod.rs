@@ -21,7 +21,7 @@
 //! - **Instruction sets.** A kernel is written once, over a `vector`, and compiled for each `instruction_set`; the CPU's
 //!   is chosen at run time.
 //!
-//! All of the crate's `unsafe` is here, but for a tensor's numbers as a slice (`torch/slices.rs`): the instructions of the CPU,
+//! All of the crate's `unsafe` is here, but for two files of `torch/`, `slices.rs` and `context.rs`: the instructions of the CPU,
 //! unchecked places in slices whose lengths a kernel has asserted, and the `pool`'s borrowed work.
 
 #![allow(unsafe_code)]

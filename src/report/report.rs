@@ -43,8 +43,8 @@ use std::path::{Path, PathBuf};
 /// # Ok::<(), lenet::Error>(())
 /// ```
 ///
-/// Each file is whole at any time: a program that is killed leaves it as it was, or as it was to be. A run that goes on from
-/// a checkpoint goes on with its report by [`resume`](Report::resume); so that no epoch is missing there, record an epoch
+/// Each file is whole at any time: a program that is killed leaves it as it was, or as it was to be. A run that is resumed
+/// from a checkpoint continues its report by [`resume`](Report::resume); so that no epoch is missing there, record an epoch
 /// first, and save the checkpoint then.
 #[derive(Debug)]
 pub struct Report {
@@ -77,7 +77,7 @@ impl Report {
         Report::start(dir.as_ref(), vec![])
     }
 
-    /// The report of an earlier run, which goes on after `epochs` epochs: what is there about later ones is cut. An empty
+    /// The report of an earlier run, which continues after `epochs` epochs: what is there about later ones is cut. An empty
     /// report where there is none.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A folder in which a run keeps its last two checkpoints, so that it can be killed at any moment and goes on.
+/// A folder in which a run keeps its last two checkpoints, so that it can be killed at any moment and resumed.
 ///
 /// ```no_run
 /// use lenet::{Checkpoints, Mnist, TrainConfig, Trainer};
@@ -50,14 +50,14 @@ pub trait Resumable: Sized {
     /// Steps that were taken.
     fn steps(&self) -> usize;
 
-    /// Writes all that it takes to go on from here.
+    /// Writes all that it takes to resume from here.
     ///
     /// # Errors
     ///
-    /// Where it can't be written, or there is nothing to go on with.
+    /// Where it can't be written, or there is nothing to resume.
     fn save_checkpoint(&self, path: &Path) -> Result<()>;
 
-    /// The trainer that was written there, to go on with `config`.
+    /// The trainer that was written there, to resume with `config`.
     ///
     /// # Errors
     ///
@@ -130,7 +130,7 @@ impl Checkpoints {
         Ok(path)
     }
 
-    /// The run as the newest good checkpoint has it, to go on with `config`: see
+    /// The run as the newest good checkpoint has it, to resume with `config`: see
     /// [`Trainer::resume_with`](crate::Trainer::resume_with).
     ///
     /// # Errors

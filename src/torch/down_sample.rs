@@ -1,4 +1,4 @@
-use super::{init, lenet::panicking};
+use super::{init, panicking::panicking};
 use crate::network::{Draw, Init, Layer};
 use tch::{TchError, Tensor, nn};
 

@@ -1,4 +1,4 @@
-use super::{down_sample::DownSample, init};
+use super::{down_sample::DownSample, init, panicking::panicking};
 use crate::network::{Init, LAYERS, Layer};
 use tch::{TchError, Tensor, nn};
 
@@ -145,9 +145,4 @@ impl Affine {
     fn connect(&self, inputs: &Tensor) -> Result<Tensor, TchError> {
         inputs.f_linear(&self.weight.f_flatten(1, -1)?, Some(&self.bias))
     }
-}
-
-/// What tch's operators do with an error, as [`nn::Module`] has no place for one.
-pub(super) fn panicking<T>(result: Result<T, TchError>) -> T {
-    result.unwrap_or_else(|error| panic!("{error}"))
 }

@@ -12,6 +12,7 @@ mod lenet;
 mod lenet_1998;
 mod libtorch;
 mod operations;
+mod panicking;
 mod parameters;
 mod slices;
 mod state_dict;

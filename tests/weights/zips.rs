@@ -120,6 +120,9 @@ fn an_archive_packed_anew_opens() {
     assert_tiny(&StateDict::from_bytes(&packed).unwrap(), "deflated");
     let without = changed(|entries| entries.iter_mut().for_each(|entry| entry.crc = Some(0)));
     assert_tiny(&StateDict::from_bytes(&without).unwrap(), "without CRCs");
+    let one = changed(|entries| find(entries, "/data/0").crc = Some(0));
+    let error = StateDict::from_bytes(&one).unwrap_err().to_string();
+    assert!(error.contains("the CRC of") && error.contains("/data/0"), "{error}");
     // As a big-endian machine writes it.
     let big = changed(|entries| {
         find(entries, "byteorder").content = b"big".into();

@@ -60,6 +60,8 @@ const INFLATED_AT_LEAST: u64 = 16 << 20;
 pub(super) struct Archive<'a> {
     entries: BTreeMap<String, Entry<'a>>,
     inflatable: Cell<u64>,
+    /// Whether the CRCs are not computed: all are 0.
+    without_crcs: bool,
 }
 
 struct Entry<'a> {
@@ -98,7 +100,13 @@ impl<'a> Archive<'a> {
         entries.retain(|name, _| !name.ends_with('/'));
         let inflatable =
             (bytes.len() as u64).saturating_mul(INFLATED_PER_BYTE).max(INFLATED_AT_LEAST);
-        Ok(Archive { entries, inflatable: Cell::new(inflatable) })
+        Ok(Archive { entries, inflatable: Cell::new(inflatable), without_crcs: false })
+    }
+
+    /// With CRCs that may all be 0, as `torch.save` writes them after `torch.serialization.set_crc32_options(False)`.
+    pub(super) fn or_without_crcs(mut self) -> Archive<'a> {
+        self.without_crcs = self.entries.values().all(|entry| entry.crc == 0);
+        self
     }
 
     /// The names of the entries, sorted. Folders are left out.
@@ -134,7 +142,7 @@ impl<'a> Archive<'a> {
             )
             .into());
         }
-        if entry.crc != 0 && crc32(&content) != entry.crc {
+        if !self.without_crcs && crc32(&content) != entry.crc {
             return Err(format!("zip: the CRC of {name} is wrong: its bytes are damaged").into());
         }
         entry.checked.set(true);

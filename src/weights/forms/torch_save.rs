@@ -83,7 +83,7 @@ pub(super) fn read(bytes: &[u8]) -> Parsed<StateDict> {
 }
 
 fn read_zip(bytes: &[u8]) -> Parsed<StateDict> {
-    let archive = Archive::open(bytes)?;
+    let archive = Archive::open(bytes)?.or_without_crcs();
     let root = folder(&archive)?;
     if archive.size(&format!("{root}constants.pkl")).is_some() {
         return Err(

@@ -60,7 +60,7 @@ pub struct Args {
     #[arg(long, value_name = "ENGINE", default_value = "auto", value_parser = engine)]
     engine: Engine,
     /// Threads on the CPU [default: one for each core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), allow_negative_numbers = true)]
     threads: Option<u16>,
     /// What the CPU computes with: auto (the fastest that it has), avx512, avx2 or portable. All give the same bits
     #[arg(long, value_name = "SET", default_value = "auto", value_parser = instructions)]

@@ -35,8 +35,11 @@ unsafe impl Sync for Shared {}
 // SAFETY: as above.
 unsafe impl Send for Shared {}
 
+/// More than any machine has cores. Each takes memory of the system, of which tens of thousands find none.
+const MOST_THREADS: usize = 1_024;
+
 impl Pool {
-    /// A pool in which `threads` threads work, 1 at least, with the best instructions that the CPU has: the caller's own is one
+    /// A pool in which `threads` threads work, 1 to 1,024, with the best instructions that the CPU has: the caller's own is one
     /// of them. Where the system gives fewer, there are fewer.
     pub fn new(threads: usize) -> Pool {
         Pool::with(InstructionSet::best(), threads)
@@ -44,7 +47,7 @@ impl Pool {
 
     /// A pool that works with these instructions.
     pub(super) fn with(instructions: InstructionSet, threads: usize) -> Pool {
-        let threads = threads.max(1);
+        let threads = threads.clamp(1, MOST_THREADS);
         let mut shared = Arc::new(Shared::new(threads));
         let start = |shared: &Arc<Shared>, thread| {
             let shared = Arc::clone(shared);
@@ -156,7 +159,7 @@ impl fmt::Debug for Pool {
 
 #[cfg(test)]
 mod tests {
-    use super::Pool;
+    use super::{MOST_THREADS, Pool};
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     #[test]
@@ -172,6 +175,12 @@ mod tests {
             assert_eq!(counts[0], calls + 1);
             assert!(counts[1..].iter().all(|&count| count == calls), "{counts:?}");
         }
+    }
+
+    #[test]
+    fn there_are_no_more_threads_than_the_system_has_room_for() {
+        let threads = if cfg!(miri) { 1 } else { 100_000 };
+        assert!((1..=MOST_THREADS).contains(&Pool::new(threads).threads()));
     }
 
     #[test]

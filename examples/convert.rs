@@ -98,6 +98,15 @@ fn check_target(from: &Path, to: &Path) -> Result<Form> {
     Ok(form)
 }
 
+/// With control characters escaped: a file's names and texts do nothing to the terminal.
+fn shown(text: &str) -> String {
+    let escaped = |character: char| match character.is_control() {
+        true => character.escape_debug().to_string(),
+        false => character.to_string(),
+    };
+    text.chars().map(escaped).collect()
+}
+
 /// Names and shapes, what the file says about itself, and whether it is the network of this crate.
 fn report(weights: &StateDict, from: &Path, out: &mut impl Write) -> Result<()> {
     let form = weights.form().map_or(String::new(), |form| form.to_string());
@@ -106,22 +115,25 @@ fn report(weights: &StateDict, from: &Path, out: &mut impl Write) -> Result<()> 
 
     let width = weights.names().map(str::len).max().unwrap_or_default();
     for (name, array) in weights.iter() {
-        writeln!(out, "  {name:width$}  {:?}", array.shape())?;
+        writeln!(out, "  {:width$}  {:?}", shown(name), array.shape())?;
     }
     writeln!(out, "sha256 of the values: {}", weights.sha256())?;
     for (key, value) in &weights.metadata {
         // Two lines of a terminal: what weights tell of no digit is 3,000 numbers.
         match value.char_indices().nth(SHOWN) {
-            None => writeln!(out, "{key}: {value}")?,
+            None => writeln!(out, "{}: {}", shown(key), shown(value))?,
             Some((end, _)) => {
-                writeln!(out, "{key}: {}… ({} characters)", &value[..end], value.chars().count())?
+                let (key, start) = (shown(key), shown(&value[..end]));
+                writeln!(out, "{key}: {start}… ({} characters)", value.chars().count())?
             }
         }
     }
 
     match weights.check_lenet() {
         Ok(()) => writeln!(out, "LeNet: every name and shape fits")?,
-        Err(error @ Error::StateDict(_)) => writeln!(out, "not a LeNet: {error}")?,
+        Err(error @ Error::StateDict(_)) => {
+            writeln!(out, "not a LeNet: {}", shown(&error.to_string()))?
+        }
         Err(error) => return Err(error.into()),
     }
 

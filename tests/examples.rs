@@ -323,6 +323,7 @@ fn train_mnist_refuses_what_makes_no_sense() {
         (&["--device", "cuda:99"], &["cuda:99", no_device]),
         (&["--recipe", "keras"], &["pytorch", "paddle"]),
         (&["--threads", "0"], &["0"]),
+        (&["--threads", "20000"], &["20000", "1024"]),
         (&["--batch-size", "0"], &["batch_size", "1 or more"]),
         (&["--batch-size", "many"], &["many"]),
         (&["--batch-size", "-1"], &["0 or more"]),
@@ -621,6 +622,21 @@ fn convert_takes_weights_through_every_form_and_back() {
     let (first, last) = (read(&golden), read(&from));
     assert_eq!(first.len(), last.len());
     assert!(first.iter().all(|(name, tensor)| last.get(name) == Some(tensor)));
+}
+
+/// A file's names and texts do nothing to the terminal.
+#[test]
+fn convert_shows_control_characters_escaped() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("odd.safetensors");
+    let one = lenet::weights::Array::new(vec![1], vec![1.0]).unwrap();
+    let mut weights = lenet::weights::StateDict::new().with_metadata("a\nb", "\x1b[31mred");
+    weights.insert("x\ny\x1b[2J", one);
+    weights.write(&file).unwrap();
+    let (output, out, err) = run(example("convert").arg(&file));
+    assert!(output.status.success(), "{err}");
+    assert!(!out.contains('\x1b') && !err.contains('\x1b'), "{out}{err}");
+    assert!(out.contains("x\\ny") && out.contains("a\\nb: \\u{1b}[31mred"), "{out}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod figures;
 mod program;
 mod ranks;
 
-use anyhow::{Context, Error, Result};
+use anyhow::{Context, Error, Result, anyhow};
 use args::Args;
 use clap::Parser;
 use figures::figures;
@@ -265,7 +265,10 @@ impl<'a> Run<'a> {
     /// An error, with where the weights were saved, if there is no checkpoint of them.
     fn rescued(&self, error: Error) -> Error {
         match self.checkpoints {
-            None if self.trainer.steps() > 0 => rescued(error, &self.weights()),
+            None if self.trainer.steps() > 0 => match self.weights() {
+                Ok(weights) => rescued(error, &weights),
+                Err(other) => anyhow!("{error:#}; nor could the weights be saved: {other:#}"),
+            },
             _ => error,
         }
     }
@@ -334,7 +337,7 @@ impl<'a> Run<'a> {
             && self.trainer.note_validation(validation)
             && let Some(path) = &self.args.best
         {
-            self.weights().write(path)?;
+            self.weights()?.write(path)?;
             self.terminal.note(format_args!("the best so far: saved to {}", path.display()));
         }
         Ok(())
@@ -366,7 +369,7 @@ impl<'a> Run<'a> {
         };
         self.test_accuracy = Some(accuracy);
         if let Some(path) = &self.args.save_model {
-            self.weights().write(path)?;
+            self.weights()?.write(path)?;
             self.terminal.note(format_args!("weights saved to {}", path.display()));
             if self.trainer.steps() == 0 {
                 self.terminal.note(format_args!("nothing was trained: they are as they were"));
@@ -386,10 +389,10 @@ impl<'a> Run<'a> {
     }
 
     /// The weights, with what they are.
-    fn weights(&self) -> StateDict {
+    fn weights(&self) -> Result<StateDict> {
         let mut weights = self
             .trainer
-            .state_dict()
+            .try_state_dict()?
             .with_metadata("command", format!("train_mnist{}", command_line().1))
             .with_metadata("lenet", env!("CARGO_PKG_VERSION"))
             .with_metadata("epochs", self.trainer.epochs().to_string())
@@ -397,7 +400,7 @@ impl<'a> Run<'a> {
         if let Some(accuracy) = self.test_accuracy {
             weights = weights.with_metadata("test_accuracy", accuracy.to_string());
         }
-        weights
+        Ok(weights)
     }
 }
 

@@ -88,7 +88,7 @@ impl Cudnn {
 /// The newest CUDA that the NVIDIA driver supports, as 1000 · major + 10 · minor; 0 where there is no driver. None where libtorch
 /// came without NVIDIA's runtime, which knows.
 #[cfg(target_os = "linux")]
-pub(super) fn driver_cuda() -> Option<i32> {
+pub(crate) fn driver_cuda() -> Option<i32> {
     use std::{
         ffi::{c_char, c_int, c_void},
         mem, ptr,
@@ -112,6 +112,6 @@ pub(super) fn driver_cuda() -> Option<i32> {
 
 /// Not known elsewhere.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn driver_cuda() -> Option<i32> {
+pub(crate) fn driver_cuda() -> Option<i32> {
     None
 }

@@ -29,11 +29,6 @@ fn check_cuda(
     }
 }
 
-/// Whether there is an NVIDIA driver, of whatever version.
-pub(crate) fn has_driver() -> bool {
-    driver_cuda().is_some_and(|version| version > 0)
-}
-
 /// libtorch 2.13's wheel is built with this CUDA, as the driver's version is written.
 const CUDA: i32 = 13_000;
 

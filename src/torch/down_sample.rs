@@ -56,15 +56,19 @@ impl DownSample {
     /// Where `channels` is negative.
     pub fn new(vs: &nn::Path, channels: i64, config: DownSampleConfig) -> DownSample {
         let _generator = init::generator();
-        let [weight, bias] =
-            init::add(vs, [Draw::Normal(1.0); 2], [vec![channels], vec![channels]]);
+        let shapes = [vec![channels], vec![channels]];
+        let [weight, bias] = panicking(init::add(vs, [Draw::Normal(1.0); 2], shapes));
         DownSample { weight, bias, config }
     }
 
     /// A layer of the network, whose variables have its names under `vs`.
-    pub(super) fn of(vs: &nn::Path, layer: Layer, init: Option<Init>) -> DownSample {
-        let [weight, bias] = init::variables(vs, &layer, init);
-        DownSample { weight, bias, config: DownSampleConfig::default() }
+    pub(super) fn of(
+        vs: &nn::Path,
+        layer: Layer,
+        init: Option<Init>,
+    ) -> Result<DownSample, TchError> {
+        let [weight, bias] = init::variables(vs, &layer, init)?;
+        Ok(DownSample { weight, bias, config: DownSampleConfig::default() })
     }
 
     /// [`forward`](nn::Module::forward), with libtorch's error instead of a panic.

@@ -1,10 +1,13 @@
 use crate::network::{Draw, Init, Layer};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use tch::{Kind, Tensor, nn};
+use tch::{Kind, TchError, Tensor, nn};
+
+/// The variables `weight` and `bias`.
+type Variables = Result<[Tensor; 2], TchError>;
 
 /// The variables `weight` and `bias` of a layer, drawn from libtorch's generator in PyTorch's order, weight before bias; zeros
 /// where there is no `init`. Not tch's own layers: those draw the bias first, and as Kaiming did.
-pub(super) fn variables(vs: &nn::Path, layer: &Layer, init: Option<Init>) -> [Tensor; 2] {
+pub(super) fn variables(vs: &nn::Path, layer: &Layer, init: Option<Init>) -> Variables {
     let draws = init.map_or([Draw::Zero; 2], |init| init.draws(layer));
     let shapes = [layer.weight_shape(), vec![layer.maps()]];
     let shapes = shapes.map(|shape| shape.into_iter().map(|side| side as i64).collect());
@@ -13,16 +16,16 @@ pub(super) fn variables(vs: &nn::Path, layer: &Layer, init: Option<Init>) -> [Te
 }
 
 /// The variables `weight` and `bias` under `vs`, drawn in this order from libtorch's CPU generator, whatever the device.
-pub(super) fn add(vs: &nn::Path, draws: [Draw; 2], shapes: [Vec<i64>; 2]) -> [Tensor; 2] {
-    let [weight, bias] = shapes;
-    [("weight", draws[0], weight), ("bias", draws[1], bias)].map(|(name, draw, shape)| {
+pub(super) fn add(vs: &nn::Path, draws: [Draw; 2], shapes: [Vec<i64>; 2]) -> Variables {
+    let add = |name, draw, shape: &[i64]| {
         let value = match draw {
-            Draw::Uniform(bound) => Tensor::empty(&shape, CPU).uniform_(-bound, bound),
-            Draw::Normal(deviation) => Tensor::randn(&shape, CPU) * deviation,
-            Draw::Zero => Tensor::zeros(&shape, CPU),
+            Draw::Uniform(bound) => Tensor::f_empty(shape, CPU)?.f_uniform_(-bound, bound)?,
+            Draw::Normal(deviation) => Tensor::f_randn(shape, CPU)?.f_mul_scalar(deviation)?,
+            Draw::Zero => Tensor::f_zeros(shape, CPU)?,
         };
-        vs.add(name, value.to_device(vs.device()), true)
-    })
+        Ok::<_, TchError>(vs.add(name, value.f_to_device(vs.device())?, true))
+    };
+    Ok([add("weight", draws[0], &shapes[0])?, add("bias", draws[1], &shapes[1])?])
 }
 
 /// Held while a network's values are drawn: libtorch has one generator for the whole process, and two networks made at the

@@ -59,26 +59,26 @@ impl LeNet {
     /// A network whose parameters are drawn as `init` says.
     pub fn with_init(vs: &nn::Path, init: Init) -> LeNet {
         let _generator = init::generator();
-        LeNet::build(vs, Some(init))
+        panicking(LeNet::build(vs, Some(init)))
     }
 
     /// A network that waits for its weights, all zero: no number is drawn for it.
-    pub(super) fn zeroed(vs: &nn::Path) -> LeNet {
+    pub(super) fn zeroed(vs: &nn::Path) -> Result<LeNet, TchError> {
         LeNet::build(vs, None)
     }
 
-    fn build(vs: &nn::Path, init: Option<Init>) -> LeNet {
+    fn build(vs: &nn::Path, init: Option<Init>) -> Result<LeNet, TchError> {
         let affine = |layer| Affine::new(vs, layer, init);
         let down_sample = |layer| DownSample::of(vs, layer, init);
-        LeNet {
-            c1: affine(Layer::C1),
-            s2: down_sample(Layer::S2),
-            c3: affine(Layer::C3),
-            s4: down_sample(Layer::S4),
-            c5: affine(Layer::C5),
-            f6: affine(Layer::F6),
-            output: affine(Layer::OUTPUT),
-        }
+        Ok(LeNet {
+            c1: affine(Layer::C1)?,
+            s2: down_sample(Layer::S2)?,
+            c3: affine(Layer::C3)?,
+            s4: down_sample(Layer::S4)?,
+            c5: affine(Layer::C5)?,
+            f6: affine(Layer::F6)?,
+            output: affine(Layer::OUTPUT)?,
+        })
     }
 
     /// Every layer's output, in order: C1, S2, C3, S4, C5, F6, output.
@@ -131,9 +131,9 @@ struct Affine {
 }
 
 impl Affine {
-    fn new(vs: &nn::Path, layer: Layer, init: Option<Init>) -> Affine {
-        let [weight, bias] = init::variables(vs, &layer, init);
-        Affine { weight, bias }
+    fn new(vs: &nn::Path, layer: Layer, init: Option<Init>) -> Result<Affine, TchError> {
+        let [weight, bias] = init::variables(vs, &layer, init)?;
+        Ok(Affine { weight, bias })
     }
 
     /// A convolution, stride 1, no padding.

@@ -20,8 +20,8 @@ mod state_dict;
 mod tests;
 mod trainer;
 
-pub(crate) use context::Cudnn;
-pub(crate) use device::{check_device, has_driver};
+pub(crate) use context::{Cudnn, driver_cuda};
+pub(crate) use device::check_device;
 pub(crate) use device_engine::DeviceEngine;
 pub use down_sample::{DownSample, DownSampleConfig};
 pub use lenet::{LeNet, Stage};

@@ -28,7 +28,7 @@ impl Parameters {
         // Before the variables, so that a device without room says so in an error.
         let flat = Tensor::f_from_slice(&values)?.f_to_device(device)?;
         let var_store = VarStore::new(device);
-        let model = LeNet::zeroed(&var_store.root());
+        let model = LeNet::zeroed(&var_store.root())?;
         let mut variables = var_store.trainable_variables();
         let sizes: Vec<_> = variables.iter().map(|variable| variable.numel() as i64).collect();
         for (variable, values) in variables.iter_mut().zip(flat.f_split_with_sizes(sizes, 0)?) {

@@ -244,8 +244,8 @@ impl Trainer {
     /// # Errors
     ///
     /// [`Error::NonFiniteLoss`] where a batch's loss is not finite, and the weights are spoilt. [`Error::Invalid`] where the
-    /// schedule has no step left, or `data` is another set than that of the epoch that is resumed.; [`Error::Torch`](crate::Error) where a GPU fails: its memory
-    /// runs out, say.
+    /// schedule has no step left, or `data` is another set than that of the epoch that is resumed. [`Error::Torch`](crate::Error) where a GPU fails: its memory runs
+    /// out, say.
     pub fn train_epoch(&mut self, data: &Dataset) -> Result<EpochStats> {
         let never = |_: &Trainer, _| Ok(ControlFlow::<Infallible>::Continue(()));
         let ControlFlow::Continue(stats) = self.train_epoch_with(data, never)?;
@@ -392,7 +392,7 @@ impl Trainer {
     fn checkpoint(&self, path: &Path) -> Result<Vec<u8>> {
         let mut run = self.run.clone();
         run.epoch = self.read_waiting()?;
-        run.to_bytes(self.weights()?, self.engine.buffers()?, path)
+        run.to_bytes(self.try_state_dict()?, self.engine.buffers()?, path)
     }
 
     /// The trainer that [`save_checkpoint`](Trainer::save_checkpoint) wrote: with the same data it ends as that one would have, bit
@@ -437,16 +437,21 @@ impl Trainer {
     ///
     /// As [`StateDict::write`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        self.weights()?.write(path)
+        self.try_state_dict()?.write(path)
     }
 
     /// A copy of the weights, by their names in PyTorch's `state_dict`. Empty where they can't be copied from a GPU;
-    /// [`save`](Trainer::save) tells why.
+    /// [`try_state_dict`](Trainer::try_state_dict) tells why.
     pub fn state_dict(&self) -> StateDict {
-        self.weights().unwrap_or_default()
+        self.try_state_dict().unwrap_or_default()
     }
 
-    fn weights(&self) -> Result<StateDict> {
+    /// [`state_dict`](Trainer::state_dict), with an error where the weights can't be copied from a GPU.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Torch`](crate::Error) with what libtorch says.
+    pub fn try_state_dict(&self) -> Result<StateDict> {
         let mut weights = StateDict::from_flat(&network::state_dict(), &self.parameters.to_vec()?)?;
         self.domain.describe(&mut weights.metadata);
         Ok(weights)

@@ -1,6 +1,7 @@
 //! Where to train.
 
 use crate::{Error, Result};
+use std::path::Path;
 
 #[cfg(feature = "torch")]
 pub use crate::torch::Device;
@@ -34,13 +35,19 @@ pub enum Device {
 /// assert_eq!(TrainConfig::pytorch().device, device);
 /// ```
 pub fn auto_device() -> (Device, Option<Error>) {
-    #[cfg(feature = "torch")]
     match check(Device::Cuda(0)) {
-        Ok(()) => return (Device::Cuda(0), None),
-        Err(error) if crate::torch::has_driver() => return (Device::Cpu, Some(error)),
-        Err(_) => (),
+        Ok(()) => (Device::Cuda(0), None),
+        Err(error) => (Device::Cpu, has_driver().then_some(error)),
     }
-    (Device::Cpu, None)
+}
+
+/// Whether there is an NVIDIA driver, of whatever version.
+fn has_driver() -> bool {
+    #[cfg(feature = "torch")]
+    if crate::torch::driver_cuda().is_some_and(|version| version > 0) {
+        return true;
+    }
+    Path::new("/proc/driver/nvidia/version").exists()
 }
 
 /// The device of a name: `cpu`, `cuda`, which is `cuda:0`, or `cuda:N`. Whether it is there is not looked at.

@@ -72,7 +72,7 @@ pub enum Error {
     },
 
     /// A folder has some of the four files of MNIST, or of another set, and not the others.
-    #[error("{} is missing in {}", missing.join(", "), folder.display())]
+    #[error("{} is missing in {}: add it, or name another folder", missing.join(", "), folder.display())]
     MnistIncomplete {
         /// The folder.
         folder: PathBuf,

@@ -10,7 +10,7 @@ pub enum Engine {
     #[default]
     Auto,
     /// This crate's own kernels, on a CPU: many times as fast as libtorch's operators. They use AVX-512 or AVX2 where the CPU
-    /// has them. Bit-identical from run to run for a given number of [threads](crate::TrainConfig::threads) and instruction set.
+    /// has them. Bit-identical from run to run, whatever the number of [threads](crate::TrainConfig::threads) and the CPU.
     Fused,
     /// libtorch's operators and its autograd, on any device, with libtorch's threads (feature `torch`).
     Libtorch,

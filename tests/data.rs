@@ -102,7 +102,10 @@ fn a_missing_file_is_told_with_where_it_was_looked_for() {
     write_mnist(dir.path(), 2, gzip, ".gz");
     fs::remove_file(dir.path().join("t10k-labels-idx1-ubyte.gz")).unwrap();
     let error = Mnist::open(dir.path()).unwrap_err();
-    let expected = format!("t10k-labels-idx1-ubyte is missing in {}", dir.path().display());
+    let expected = format!(
+        "t10k-labels-idx1-ubyte is missing in {}: add it, or name another folder",
+        dir.path().display()
+    );
     assert_eq!(error.to_string(), expected);
     // In the layout that has the most.
     let raw = dir.path().join("MNIST/raw");

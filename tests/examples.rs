@@ -631,7 +631,7 @@ fn convert_shows_control_characters_escaped() {
     let file = folder.path().join("odd.safetensors");
     let one = lenet::weights::Array::new(vec![1], vec![1.0]).unwrap();
     let mut weights = lenet::weights::StateDict::new().with_metadata("a\nb", "\x1b[31mred");
-    weights.insert("x\ny\x1b[2J", one);
+    weights.insert("x\ny\x1b[2J", one).unwrap();
     weights.write(&file).unwrap();
     let (output, out, err) = run(example("convert").arg(&file));
     assert!(output.status.success(), "{err}");

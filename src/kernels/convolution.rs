@@ -67,7 +67,8 @@ impl<
                     let blank =
                         IN == 1 && (x + WIDE + 4 <= ink.columns.start || x >= ink.columns.end);
                     let rows = if blank { 0..0 } else { rows.clone() };
-                    // SAFETY: o + HIGH <= OUT and x + WIDE <= SIDE, as they divide them; y + 4 < in_side; and taps are below 5. So every place is
+                    // SAFETY: o + HIGH <= OUT and x + WIDE <= SIDE, as they divide them; y + 4 < in_side; and
+                    // taps are below 5. So every place is
                     // within the lengths that were asserted.
                     unsafe {
                         let mut sums = [[V::splat(0.0); WIDE]; HIGH];

@@ -464,7 +464,7 @@ fn a_panic_in_the_callback_ends_the_download() {
 }
 
 /// Files, MD5s and mirrors of torchvision 0.28, `torchvision/datasets/mnist.py`. What is sent here is MNIST's, or nothing: a file
-/// under the right name, but another one. src/data/download.rs has a test that the right ones are kept.
+/// under the right name, but another one. src/data/download/mod.rs has a test that the right ones are kept.
 #[test]
 fn files_of_other_sets_are_known_by_their_md5() {
     let sets = [

@@ -1,6 +1,8 @@
-use super::{Dataset, Fit, NamedSet};
+use super::{
+    Dataset, Fit, NamedSet, Sets,
+    labels::{LABELS_SHA256, labels_sha256},
+};
 use crate::Result;
-use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
 /// MNIST: 60,000 digits to train on and 10,000 to test with, resized to 32x32. [`NamedSet`] has other sets of its form.
@@ -114,20 +116,8 @@ impl Mnist {
     }
 }
 
-/// Of the files of labels, unpacked, in hexadecimal: of the training set's, then of the test set's.
-pub(super) const LABELS_SHA256: [&str; 2] = [
-    "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-    "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-];
-
-/// Of the file that holds these labels.
-fn labels_sha256(labels: &[u8]) -> String {
-    let count = labels.len() as u32;
-    let header = [[0, 0, 8, 1], count.to_be_bytes()].concat();
-    super::hex(&Sha256::new().chain_update(header).chain_update(labels).finalize())
-}
-
-/// Whether they are the labels of MNIST's training set or test set.
-pub(super) fn are_labels_of_mnist(labels: &[u8]) -> bool {
-    LABELS_SHA256.contains(&&*labels_sha256(labels))
+impl From<Sets> for Mnist {
+    fn from(Sets { train, test }: Sets) -> Mnist {
+        Mnist { train, test }
+    }
 }

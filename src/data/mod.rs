@@ -10,10 +10,12 @@ mod download;
 mod draws;
 mod fit;
 mod idx;
+mod labels;
 mod mnist;
 mod named_set;
 mod preparation;
 mod resize;
+mod set_files;
 mod sets;
 
 pub use classes::Classes;
@@ -35,9 +37,3 @@ pub use sets::Sets;
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
-
-/// Images and labels of the training set, then of the test set, as they have been named since 1998.
-const NAMES: [[&str; 2]; 2] = [
-    ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"],
-    ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"],
-];

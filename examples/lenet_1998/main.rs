@@ -5,7 +5,7 @@ mod args;
 #[path = "../program/mod.rs"]
 mod program;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 use args::Args;
 use clap::Parser;
 use lenet::{
@@ -25,6 +25,7 @@ use program::{
 };
 use std::{
     ops::ControlFlow::{self, Break, Continue},
+    path::Path,
     process::ExitCode,
 };
 
@@ -51,7 +52,7 @@ fn run(args: Args) -> Result<ExitCode> {
     let mut errors = vec![];
     for seed in seeds {
         let config = LeNet1998TrainConfig { seed, ..config.clone() };
-        match train(config, &args, &mnist, &terminal, &signals)? {
+        match Run::start(config, &args, &mnist, &terminal, &signals)?.all()? {
             Continue(error) => errors.push(error),
             Break(signal) => return Ok(exit_code(signal).into()),
         }
@@ -63,58 +64,91 @@ fn run(args: Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Trains with one seed. The error after the last pass, in per cent, or the signal that stopped it.
-fn train(
-    config: LeNet1998TrainConfig,
-    args: &Args,
-    mnist: &Mnist,
-    terminal: &Terminal,
-    signals: &Signals,
-) -> Result<ControlFlow<usize, f64>> {
-    let (seed, passes) = (config.seed, config.passes);
-    let checkpoints = args.checkpoints_of(seed).map(Checkpoints::open).transpose()?;
-    let earlier = resumed(config.clone(), args.resume, checkpoints.as_ref())?;
-    let is_resumed = earlier.is_some();
-    let mut trainer = match earlier {
-        Some(trainer) => trainer,
-        None => LeNet1998Trainer::new(config)?,
-    };
-    trainer.check_data(&mnist.train).context("cannot resume with this --data and --validation")?;
-    terminal.print(format_args!("seed {seed}\n"))?;
-    match (trainer.passes(), trainer.samples()) {
-        (0, 0) => (),
-        (trained, _) if trained >= passes => {
-            terminal.note(format_args!("all {passes} passes were trained before"))
+/// A run with one seed, from pass to pass.
+struct Run<'a> {
+    args: &'a Args,
+    mnist: &'a Mnist,
+    terminal: &'a Terminal,
+    signals: &'a Signals,
+    trainer: LeNet1998Trainer,
+    checkpoints: Option<Checkpoints>,
+    pictures: Option<LeNet1998Pictures>,
+}
+
+impl<'a> Run<'a> {
+    /// Begins, or resumes. A new run with pictures saves itself: should it be killed after the first pass's pictures, and before
+    /// the checkpoint that follows, there is something to resume.
+    fn start(
+        config: LeNet1998TrainConfig,
+        args: &'a Args,
+        mnist: &'a Mnist,
+        terminal: &'a Terminal,
+        signals: &'a Signals,
+    ) -> Result<Run<'a>> {
+        let seed = config.seed;
+        let checkpoints = args.checkpoints_of(seed).map(Checkpoints::open).transpose()?;
+        let earlier = resumed(config.clone(), args.resume, checkpoints.as_ref())?;
+        let is_resumed = earlier.is_some();
+        let trainer = match earlier {
+            Some(trainer) => trainer,
+            None => LeNet1998Trainer::new(config)?,
+        };
+        let unfit = "cannot resume with this --data and --validation";
+        trainer.check_data(&mnist.train).context(unfit)?;
+        terminal.print(format_args!("seed {seed}\n"))?;
+        note_start(&trainer, mnist.train.len(), terminal);
+        let pictures = match args.pictures_of(seed) {
+            Some(dir) => Some(pictures(&dir, &trainer, args.held_out(), is_resumed)?),
+            None => None,
+        };
+        if let (Some(checkpoints), Some(_), false) = (&checkpoints, &pictures, is_resumed) {
+            checkpoints.save(&trainer)?;
         }
-        (trained, 0) => terminal.note(format_args!("resuming after pass {trained}")),
-        (trained, samples) => terminal.note(format_args!(
-            "resuming in pass {}, after {samples} of {} images",
-            trained + 1,
-            mnist.train.len()
-        )),
+        Ok(Run { args, mnist, terminal, signals, trainer, checkpoints, pictures })
     }
-    if let Some(dir) = args.pictures_of(seed) {
-        check_report(&dir, "pictures", LeNet1998Pictures::is_in(&dir)?, is_resumed)?;
+
+    /// Trains to the end. The error after the last pass, in per cent, or the signal that stopped it.
+    fn all(&mut self) -> Result<ControlFlow<usize, f64>> {
+        while self.trainer.passes() < self.trainer.config().passes {
+            if let Break(signal) = self.pass()? {
+                return Ok(Break(signal));
+            }
+        }
+        if let Some(path) = &self.args.save_model {
+            self.trainer.save(path).map_err(|error| self.rescued(error.into()))?;
+            self.terminal.note(format_args!("weights saved to {}", path.display()));
+        }
+        Ok(Continue(per_cent(&self.trainer.evaluate(&self.mnist.test)?)))
     }
-    let mut pictures = match (args.pictures_of(seed), trainer.passes()) {
-        (None, _) => None,
-        (Some(dir), 0) => Some(LeNet1998Pictures::create(dir, args.held_out())?),
-        (Some(dir), trained) => Some(LeNet1998Pictures::resume(dir, args.held_out(), trained)?),
-    };
-    // Should the run be killed after the first pass's pictures, and before the checkpoint that follows, there is something to
-    // resume.
-    if let (Some(checkpoints), Some(_), false) = (&checkpoints, &pictures, is_resumed) {
-        checkpoints.save(&trainer)?;
+
+    /// Trains a pass, tests, and draws; or the signal that stopped it.
+    fn pass(&mut self) -> Result<ControlFlow<usize>> {
+        let pass = self.trainer.passes() + 1;
+        let (seen, seconds) = match self.train(pass)? {
+            Continue(trained) => trained,
+            Break(signal) => return Ok(Break(signal)),
+        };
+        let train = self.trainer.evaluate(&self.mnist.train)?;
+        let test = self.trainer.evaluate(&self.mnist.test)?;
+        let held_out = self.args.held_out();
+        let shown = show_pass(pass, &seen, &train, &test, seconds, held_out, self.terminal)
+            .and_then(|()| match &mut self.pictures {
+                Some(pictures) => Ok(pictures.record(pass, &train, &test, &self.mnist.test)?),
+                None => Ok(()),
+            });
+        // Whatever became of that, the pass is not lost. After it, so that a run which is killed in between records again.
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.save(&self.trainer)?;
+        }
+        shown.map_err(|error| self.rescued(error))?;
+        Ok(Continue(()))
     }
-    let lost = |error, trainer: &LeNet1998Trainer| match checkpoints {
-        None => rescued(error, &trainer.state_dict()),
-        Some(_) => error,
-    };
-    while trainer.passes() < passes {
-        let pass = trainer.passes() + 1;
-        let title = format!("pass {pass}/{passes}");
-        let (before, total) = (trainer.samples(), mnist.train.len());
-        let progress = Progress::start(terminal, title, before, total);
+
+    /// Trains what is left of the pass: its figures and the seconds that it took.
+    fn train(&mut self, pass: usize) -> Result<ControlFlow<usize, (PassStats, f64)>> {
+        let Run { mnist, terminal, signals, trainer, checkpoints, .. } = self;
+        let title = format!("pass {pass}/{}", trainer.config().passes);
+        let progress = Progress::start(terminal, title, trainer.samples(), mnist.train.len());
         let trained = trainer.train_pass_with(&mnist.train, |_, at| {
             let (loss, error) = (at.loss(), at.error() * 100.0);
             progress.show(at.samples, || {
@@ -122,33 +156,57 @@ fn train(
             });
             Ok(signals.caught().map_or(Continue(()), Break))
         })?;
-        let seen = match trained {
-            Continue(seen) => seen,
+        match trained {
+            Continue(seen) => {
+                let seconds = progress.finish(seen.samples);
+                Ok(Continue((seen, seconds)))
+            }
             Break(signal) => {
                 drop(progress);
                 let place = format!("pass {pass}, after {} images", trainer.samples());
-                stop(&place, &trainer, checkpoints.as_ref())?;
-                return Ok(Break(signal));
+                stop(&place, trainer, checkpoints.as_ref())?;
+                Ok(Break(signal))
             }
-        };
-        let seconds = progress.finish(seen.samples);
-        let (train, test) = (trainer.evaluate(&mnist.train)?, trainer.evaluate(&mnist.test)?);
-        let recorded = show_pass(pass, &seen, &train, &test, seconds, args.held_out(), terminal)
-            .and_then(|()| match &mut pictures {
-                Some(pictures) => Ok(pictures.record(pass, &train, &test, &mnist.test)?),
-                None => Ok(()),
-            });
-        // Whatever became of that, the pass is not lost. After it, so that a run which is killed in between records again.
-        if let Some(checkpoints) = &checkpoints {
-            checkpoints.save(&trainer)?;
         }
-        recorded.map_err(|error| lost(error, &trainer))?;
     }
-    if let Some(path) = &args.save_model {
-        trainer.save(path).map_err(|error| lost(error.into(), &trainer))?;
-        terminal.note(format_args!("weights saved to {}", path.display()));
+
+    /// An error, with where the weights were saved, if there is no checkpoint of them.
+    fn rescued(&self, error: Error) -> Error {
+        match self.checkpoints {
+            None => rescued(error, &self.trainer.state_dict()),
+            Some(_) => error,
+        }
     }
-    Ok(Continue(per_cent(&trainer.evaluate(&mnist.test)?)))
+}
+
+/// From where the run starts, where that is not the beginning.
+fn note_start(trainer: &LeNet1998Trainer, images: usize, terminal: &Terminal) {
+    let passes = trainer.config().passes;
+    match (trainer.passes(), trainer.samples()) {
+        (0, 0) => (),
+        (trained, _) if trained >= passes => {
+            terminal.note(format_args!("all {passes} passes were trained before"))
+        }
+        (trained, 0) => terminal.note(format_args!("resuming after pass {trained}")),
+        (trained, samples) => terminal.note(format_args!(
+            "resuming in pass {}, after {samples} of {images} images",
+            trained + 1
+        )),
+    }
+}
+
+/// The run's pictures, from its start or from where it is resumed.
+fn pictures(
+    dir: &Path,
+    trainer: &LeNet1998Trainer,
+    held_out: HeldOut,
+    is_resumed: bool,
+) -> Result<LeNet1998Pictures> {
+    check_report(dir, "pictures", LeNet1998Pictures::is_in(dir)?, is_resumed)?;
+    Ok(match trainer.passes() {
+        0 => LeNet1998Pictures::create(dir, held_out)?,
+        trained => LeNet1998Pictures::resume(dir, held_out, trained)?,
+    })
 }
 
 /// What the paper's figure 5 has of a pass, and what it has not.

@@ -240,8 +240,8 @@ impl Classifier {
             let expected = "weights for what is cut out and centred, to read several digits";
             return Err(Error::invalid("preparation", expected, self.preparation().name()));
         }
-        let (page, scale) = picture.page()?;
-        segments::read(&page, scale, |images| self.classify_all_prepared(images))
+        let (writing, scale) = picture.writing()?;
+        segments::read(&writing, scale, |images| self.classify_all_prepared(images))
     }
 
     /// Reads the digits in several images, with the answers that each has alone. Weights that do not tell what is no digit take one

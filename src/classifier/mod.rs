@@ -11,7 +11,6 @@ mod image_folder;
 mod jpeg;
 mod luminance;
 mod no_digit;
-mod page;
 mod picture;
 mod piece;
 mod prediction;
@@ -20,6 +19,7 @@ mod reading;
 mod rulings;
 mod segments;
 mod sheet;
+mod writing;
 
 pub use activation::Activation;
 pub use classifier::Classifier;

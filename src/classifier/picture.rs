@@ -1,4 +1,4 @@
-use super::{jpeg::check_jpeg, luminance::luminance, page::Page};
+use super::{jpeg::check_jpeg, luminance::luminance, writing::Writing};
 use crate::{Error, Result, data};
 use image::{
     DynamicImage, GenericImageView, GrayImage, ImageDecoder, ImageReader, metadata::Orientation,
@@ -89,8 +89,8 @@ impl<I: Borrow<DynamicImage>> Picture<I> {
         if lies { (height, width) } else { (width, height) }
     }
 
-    /// The page that it shows, the right way up, and at which scale.
-    pub fn page(&self) -> Result<(Page, Scale)> {
+    /// The writing that it shows, the right way up, and at which scale.
+    pub fn writing(&self) -> Result<(Writing, Scale)> {
         let image = self.image.borrow();
         let (width, height) = (image.width(), image.height());
         let pixels = u64::from(width) * u64::from(height);
@@ -101,8 +101,8 @@ impl<I: Borrow<DynamicImage>> Picture<I> {
         // The few pixels that are needed are turned, so that a photograph is never in memory twice.
         let (plane, factor) = luminance(image, self.turn)?;
         let (width, height) = self.size();
-        let page = Page::of(&plane).ok_or(Error::NoInk { width, height })?;
-        Ok((page, Scale { factor, width, height }))
+        let writing = Writing::of(&plane).ok_or(Error::NoInk { width, height })?;
+        Ok((writing, Scale { factor, width, height }))
     }
 
     /// The whole of it in grey, as Pillow's `convert("L")` gives it, scaled to a square, the right way up. No copy is made of it.
@@ -127,10 +127,10 @@ impl<I: Borrow<DynamicImage>> Picture<I> {
     }
 }
 
-/// How a page's pixels lie in the picture.
+/// How the writing's pixels lie in the picture.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scale {
-    /// So many of the picture's, across and down, make one of the page's.
+    /// So many of the picture's, across and down, make one of the writing's.
     factor: u32,
     /// The picture's width and height.
     pub width: u32,
@@ -138,7 +138,7 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    /// Left, top, width and height in the picture of what has these on the page.
+    /// Left, top, width and height in the picture of what has these there.
     pub fn bounds(self, bounds: [u32; 4]) -> [u32; 4] {
         let [left, top, wide, high] = bounds.map(|length| length * self.factor);
         [left, top, wide.min(self.width - left), high.min(self.height - top)]

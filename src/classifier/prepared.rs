@@ -1,8 +1,8 @@
 use super::{
     bounds::Bounds,
     luminance::Plane,
-    page::{EDGE, Ink},
     picture::{MOST_PIXELS, Picture, Scale},
+    writing::{EDGE, Ink},
 };
 use crate::{
     Error, Result,
@@ -111,13 +111,13 @@ impl Prepared {
     }
 
     fn of<I: Borrow<DynamicImage>>(picture: &Picture<I>) -> Result<Prepared> {
-        let (page, scale) = picture.page()?;
+        let (writing, scale) = picture.writing()?;
         let Scale { width, height, .. } = scale;
-        let ink = page.cut(&page.digit(), &[]).ok_or(Error::NoInk { width, height })?;
+        let ink = writing.cut(&writing.digit(), &[]).ok_or(Error::NoInk { width, height })?;
         Prepared::cut_out(&ink, scale)
     }
 
-    /// A digit that was cut out of a page.
+    /// A digit that was cut out of what was written.
     pub(super) fn cut_out(ink: &Ink, scale: Scale) -> Result<Prepared> {
         Prepared::of_plane(&ink.plane, scale.bounds(ink.bounds), ink.dark)
     }

@@ -3,7 +3,7 @@
 //! "Gradient-based learning applied to document recognition", 1998, section V: heuristic over-segmentation).
 
 use super::{
-    Prediction, Prepared, Reading, bounds::Bounds, page::Page, picture::Scale, piece::Piece,
+    Prediction, Prepared, Reading, bounds::Bounds, picture::Scale, piece::Piece, writing::Writing,
 };
 use crate::Result;
 
@@ -54,18 +54,18 @@ const LEAST: f32 = 1e-4;
 
 /// All digits, by lines and from left to right. `classify` is the network, on as many images at a time as there are.
 pub(super) fn read(
-    page: &Page,
+    writing: &Writing,
     scale: Scale,
     classify: impl Fn(&[Prepared]) -> Vec<Prediction>,
 ) -> Result<Vec<Reading>> {
     let mut readings = vec![];
-    for (number, line) in lines(page).iter().enumerate() {
+    for (number, line) in lines(writing).iter().enumerate() {
         let segments = line.segments();
         let mut prepared = vec![];
         let mut kept = vec![];
         for segment in segments {
             let (own, others) = line.around(&segment);
-            if let Some(ink) = page.cut(&own, &others) {
+            if let Some(ink) = writing.cut(&own, &others) {
                 prepared.push(Prepared::cut_out(&ink, scale)?);
                 kept.push(segment);
             }
@@ -106,8 +106,8 @@ struct Segment {
 }
 
 /// From top to bottom.
-fn lines(page: &Page) -> Vec<Line> {
-    let pieces = &page.pieces;
+fn lines(writing: &Writing) -> Vec<Line> {
+    let pieces = &writing.pieces;
     let heights = || pieces.iter().map(|piece| piece.bounds.height() as f32);
     let highest = heights().fold(0.0, f32::max);
     let mut high: Vec<f32> = heights().filter(|&height| height >= PART * highest).collect();
@@ -147,16 +147,17 @@ fn lines(page: &Page) -> Vec<Line> {
         sum / line.len().max(1) as u32
     };
     lines.sort_by_key(middle);
-    lines.iter().map(|line| Line::of(page, line)).collect()
+    lines.iter().map(|line| Line::of(writing, line)).collect()
 }
 
 impl Line {
-    fn of(page: &Page, pieces: &[&Piece]) -> Line {
+    fn of(writing: &Writing, pieces: &[&Piece]) -> Line {
         let mut heights: Vec<_> = pieces.iter().map(|piece| piece.bounds.height()).collect();
         heights.sort_unstable();
         // The parts of digits are the lower ones, two that touch at different heights the highest.
         let height = heights.get(heights.len() * 2 / 3).copied().unwrap_or(1) as f32;
-        let mut parts: Vec<_> = pieces.iter().flat_map(|piece| cut(page, piece, height)).collect();
+        let mut parts: Vec<_> =
+            pieces.iter().flat_map(|piece| cut(writing, piece, height)).collect();
         parts.sort_by_key(|part| part.piece.bounds.left + part.piece.bounds.right);
         Line { parts, height }
     }
@@ -229,13 +230,13 @@ impl Line {
 }
 
 /// A piece, cut where two digits may touch.
-fn cut(page: &Page, piece: &Piece, height: f32) -> Vec<Part> {
+fn cut(writing: &Writing, piece: &Piece, height: f32) -> Vec<Part> {
     let whole = || vec![Part { piece: piece.clone(), cut: None }];
     let bounds = piece.bounds;
     if (bounds.width() as f32) < NARROW * height {
         return whole();
     }
-    let stride = page.width();
+    let stride = writing.width();
     let size = (height as u32 / CELLS).max(1);
     let (columns, rows) =
         (bounds.width().div_ceil(size) as usize, bounds.height().div_ceil(size) as usize);
@@ -274,7 +275,7 @@ fn cut(page: &Page, piece: &Piece, height: f32) -> Vec<Part> {
     let parts = parts
         .into_iter()
         .zip(cuts)
-        .filter_map(|(pixels, cut)| Some(Part { piece: page.part(pixels)?, cut }));
+        .filter_map(|(pixels, cut)| Some(Part { piece: writing.part(pixels)?, cut }));
     parts.collect()
 }
 

@@ -28,13 +28,13 @@
 
 mod activations;
 mod adam;
-mod alone;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod barrier;
 mod batch;
+mod benchmark;
 mod convolution;
 mod correlation;
 mod cross_entropy;
@@ -62,8 +62,8 @@ mod worker;
 
 pub use crate::network::PARAMETERS;
 pub(crate) use adam::Adam;
-pub use alone::{Alone, kernels};
 pub use batch::Batch;
+pub use benchmark::{Benchmark, kernels};
 pub(crate) use cross_entropy::{Sample, cross_entropy};
 pub use images::Images;
 pub use instruction_set::InstructionSet;

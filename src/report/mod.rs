@@ -2,6 +2,7 @@
 
 pub(crate) mod canvas;
 mod confusion;
+pub(crate) mod contact_sheet;
 pub(crate) mod curves;
 mod events;
 mod explanation;
@@ -12,7 +13,6 @@ pub(crate) mod palette;
 mod record;
 #[allow(clippy::module_inception)] // the noun is the folder's
 mod report;
-pub(crate) mod sheet;
 
 pub use explanation::Explanation;
 pub use record::EpochRecord;

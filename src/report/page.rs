@@ -1,10 +1,10 @@
 use super::{
     canvas::{self, Picture, escaped},
     confusion::Confusion,
+    contact_sheet::ContactSheet,
     curves::Curves,
     filters::Filters,
     metrics::Metrics,
-    sheet::Sheet,
 };
 use crate::{Error, Result};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -24,7 +24,7 @@ pub(super) struct Page<'a> {
     pub loss: Curves,
     pub accuracy: Curves,
     pub confusion: Confusion<'a>,
-    pub sheet: Sheet,
+    pub sheet: ContactSheet,
     pub filters: Filters,
 }
 

@@ -1,13 +1,13 @@
 use super::{
     canvas::{self, Picture},
     confusion::Confusion,
+    contact_sheet::ContactSheet,
     curves::Curves,
     events::Events,
     filters::Filters,
     metrics::{self, Metrics},
     page::Page,
     record::EpochRecord,
-    sheet::Sheet,
 };
 use crate::{Dataset, Result, atomic_file, weights::StateDict};
 use std::path::{Path, PathBuf};
@@ -128,7 +128,7 @@ impl Report {
         test: &Dataset,
     ) -> Result<()> {
         let filters = Filters::new(weights)?;
-        let sheet = Sheet::new(&record.test.mistakes, test)?;
+        let sheet = ContactSheet::new(&record.test.mistakes, test)?;
 
         let recorded = self.epochs.len();
         self.epochs.retain(|metrics| metrics.epoch < record.epoch);

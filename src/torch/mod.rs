@@ -2,8 +2,8 @@
 //! crate's plain numbers. The only room that names `tch`.
 
 mod context;
+mod cuda;
 mod dataset;
-mod device;
 mod device_engine;
 mod down_sample;
 mod error;
@@ -21,7 +21,7 @@ mod tests;
 mod trainer;
 
 pub(crate) use context::{Cudnn, driver_cuda};
-pub(crate) use device::check_device;
+pub(crate) use cuda::check_device;
 pub(crate) use device_engine::DeviceEngine;
 pub use down_sample::{DownSample, DownSampleConfig};
 pub use lenet::{LeNet, Stage};

@@ -1,5 +1,6 @@
 //! Training: the recipes, the optimizers, the loop, and what it reports.
 
+mod backend;
 mod best;
 mod checkpoint;
 mod clip;
@@ -17,7 +18,6 @@ mod parameters;
 mod ranks;
 mod require;
 mod run;
-mod running;
 mod schedule;
 mod stats;
 mod trained_set;
@@ -44,8 +44,8 @@ pub(crate) use trained_set::TrainedSet;
 pub use trainer::{Progress, Trainer};
 #[cfg(feature = "torch")]
 pub(crate) use {
+    backend::Samples,
     device::name as device_name,
     optimizer::{Buffers, MOMENTS, MOMENTUM_BUFFER},
-    running::Samples,
     schedule::Rates,
 };

@@ -1,4 +1,5 @@
 use super::{
+    backend::{Backend, Samples, Waiting},
     checkpoint::{Recipe, Resumable},
     config::TrainConfig,
     device::{self, Device},
@@ -6,7 +7,6 @@ use super::{
     parameters::Parameters,
     ranks::Ranks,
     run::{EpochSums, Run, RunConfig, SavedRun},
-    running::{Running, Samples, Waiting},
     schedule::Rates,
     stats::{BatchStats, EpochStats, Evaluation, Sums},
     trained_set::TrainedSet,
@@ -47,7 +47,7 @@ use std::{convert::Infallible, ops::ControlFlow, path::Path};
 pub struct Trainer {
     run: Run<TrainConfig>,
     pub(crate) parameters: Parameters,
-    engine: Running,
+    engine: Backend,
     /// Batches of the epoch under way that are not in the run's sums yet: on a GPU, which is not made to wait for them.
     waiting: Waiting,
     /// See [`changes`](Trainer::changes).
@@ -146,7 +146,7 @@ impl Trainer {
     fn start(run: Run<TrainConfig>, values: Vec<f32>) -> Result<Trainer> {
         run.config.check()?;
         Ok(Trainer {
-            engine: Running::start(&run.config)?,
+            engine: Backend::start(&run.config)?,
             parameters: Parameters::new(values, run.config.device)?,
             waiting: Waiting::default(),
             changes: vec![],
@@ -555,7 +555,7 @@ mod tests {
         let mut trainer = super::Trainer::new(config).unwrap();
         let cudnn = Cudnn { allow_tf32: true, deterministic: false };
         let engine = DeviceEngine::new(Device::Cpu, cudnn, trainer.config().optimizer).unwrap();
-        trainer.engine = super::Running::Device(engine);
+        trainer.engine = super::Backend::Device(engine);
         trainer
     }
 

@@ -8,7 +8,7 @@ use crate::{
     Dataset, Error, Result, atomic_file,
     report::{
         canvas::{self, Picture},
-        sheet::Sheet,
+        contact_sheet::ContactSheet,
     },
     train::Evaluation,
 };
@@ -128,7 +128,7 @@ impl LeNet1998Pictures {
         held_out: &Evaluation,
         data: &Dataset,
     ) -> Result<()> {
-        let sheet = Sheet::all(&held_out.mistakes, data)?;
+        let sheet = ContactSheet::all(&held_out.mistakes, data)?;
         self.passes.retain(|errors| errors.pass < pass);
         let error = |set: &Evaluation| set.mistakes.len() as f64 / set.samples as f64;
         self.passes.push(PassErrors { pass, train: error(train), held_out: error(held_out) });

@@ -13,7 +13,7 @@ use image::{Luma, imageops};
 
 /// All that was written in a picture.
 #[derive(Debug)]
-pub(super) struct Page {
+pub(super) struct Writing {
     /// How much ink each pixel has, as a share of the most that there could be.
     ink: Plane,
     /// The ink that hangs together, without specks and what reaches in from a corner.
@@ -72,37 +72,38 @@ const TOGETHER: f32 = 0.4;
 /// Less than this share of all ink is in the largest piece where the ink is noise.
 const COHERENT: f32 = 0.05;
 
-impl Page {
+impl Writing {
     /// `None` where there is nothing on it.
-    pub fn of(plane: &Plane) -> Option<Page> {
+    pub fn of(plane: &Plane) -> Option<Writing> {
         let Some((cut, bounds)) = sheet(plane) else {
-            return Page::within(plane, (0, 0));
+            return Writing::within(plane, (0, 0));
         };
-        let page = Page::within(&cut, (bounds.left, bounds.top)).filter(|page| {
-            page.pieces
+        let writing = Writing::within(&cut, (bounds.left, bounds.top)).filter(|writing| {
+            writing
+                .pieces
                 .iter()
                 .max_by(|a, b| a.ink.total_cmp(&b.ink))
                 .is_some_and(|piece| is_apart(piece, &cut))
         });
         // What looks like a sheet may be the part of one that is not in the shade. All round it there would be shade.
         match bounds.touches_edge(plane.dimensions()) {
-            true => page.or_else(|| Page::within(plane, (0, 0))),
-            false => page,
+            true => writing.or_else(|| Writing::within(plane, (0, 0))),
+            false => writing,
         }
     }
 
     /// On what lies at this place of the picture: dark ink or light ink, of which there is more.
-    fn within(plane: &Plane, place: (u32, u32)) -> Option<Page> {
+    fn within(plane: &Plane, place: (u32, u32)) -> Option<Writing> {
         let background = Background::of(plane);
-        let pages = [true, false].map(|dark| Page::in_ink(plane, &background, place, dark));
-        let amount = |page: &Page| {
+        let pages = [true, false].map(|dark| Writing::in_ink(plane, &background, place, dark));
+        let amount = |writing: &Writing| {
             let share = |piece: &Piece| match () {
                 // The shade, or the light, on a part of the paper goes on beyond the picture.
                 () if piece.bounds.touches_corner(plane.dimensions()) => 0.1,
                 () if piece.bounds.touches_edge(plane.dimensions()) => 0.5,
                 () => 1.0,
             };
-            page.pieces.iter().map(|piece| share(piece) * piece.ink).sum::<f32>()
+            writing.pieces.iter().map(|piece| share(piece) * piece.ink).sum::<f32>()
         };
         pages.into_iter().flatten().reduce(|a, b| if amount(&b) > amount(&a) { b } else { a })
     }
@@ -112,7 +113,7 @@ impl Page {
         background: &Background,
         place: (u32, u32),
         dark: bool,
-    ) -> Option<Page> {
+    ) -> Option<Writing> {
         let faintest = FAINTEST.max(SIGMAS * background.noise);
         let mut ink = contrast(plane, background, dark);
         erase(&mut ink, plane, faintest);
@@ -123,8 +124,8 @@ impl Page {
         let pieces = chosen(pieces(&ink, threshold), plane);
         let smallest = SMALLEST.max(plane.width().min(plane.height()) / SMALLEST_SHARE);
         let largest = pieces.iter().map(|piece| piece.size()).max()?;
-        let page = Page { ink, pieces, place, faintest, flat: background.flat, dark };
-        (largest >= smallest && page.is_coherent()).then_some(page)
+        let writing = Writing { ink, pieces, place, faintest, flat: background.flat, dark };
+        (largest >= smallest && writing.is_coherent()).then_some(writing)
     }
 
     /// The pieces of a single digit: all of a drawing; of a photograph the one with the most ink, and what is near it.

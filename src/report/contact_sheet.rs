@@ -8,7 +8,7 @@ use plotters::{prelude::*, style::text_anchor::HPos};
 
 /// Mistakes, side by side.
 #[derive(Debug)]
-pub(crate) struct Sheet {
+pub(crate) struct ContactSheet {
     pub shown: Vec<(Mistake, GrayImage)>,
     /// How many there are, shown or not.
     total: usize,
@@ -41,19 +41,19 @@ const ALL: Look =
 
 const MARGIN: i32 = 40;
 
-impl Sheet {
+impl ContactSheet {
     /// The worst of the images of `data`, dark on light: those that the network was surest of.
-    pub fn new(mistakes: &[Mistake], data: &Dataset) -> Result<Sheet> {
+    pub fn new(mistakes: &[Mistake], data: &Dataset) -> Result<ContactSheet> {
         let look = if data.classes().are_digits() { &WORST } else { &WORST_NAMED };
-        Sheet::of(mistakes, data, look)
+        ContactSheet::of(mistakes, data, look)
     }
 
     /// All of them, or nearly so, as the paper's figure 8 shows them.
-    pub fn all(mistakes: &[Mistake], data: &Dataset) -> Result<Sheet> {
-        Sheet::of(mistakes, data, &ALL)
+    pub fn all(mistakes: &[Mistake], data: &Dataset) -> Result<ContactSheet> {
+        ContactSheet::of(mistakes, data, &ALL)
     }
 
-    fn of(mistakes: &[Mistake], data: &Dataset, look: &'static Look) -> Result<Sheet> {
+    fn of(mistakes: &[Mistake], data: &Dataset, look: &'static Look) -> Result<ContactSheet> {
         let mut worst = mistakes.to_vec();
         if look.by_probability {
             worst.sort_by(|a, b| b.probability.total_cmp(&a.probability));
@@ -67,7 +67,7 @@ impl Sheet {
             imageops::invert(&mut image);
             Ok((mistake, image))
         });
-        Ok(Sheet {
+        Ok(ContactSheet {
             shown: shown.collect::<Result<_>>()?,
             total: mistakes.len(),
             classes: data.classes().clone(),
@@ -76,7 +76,7 @@ impl Sheet {
     }
 }
 
-impl Picture for Sheet {
+impl Picture for ContactSheet {
     fn title(&self) -> String {
         match (self.shown.len(), self.total) {
             (_, 0) => "No mistakes".into(),

@@ -113,7 +113,7 @@ impl Waiting {
 
 /// An engine at work: it computes gradients and steps against them.
 #[derive(Debug)]
-pub(super) enum Running {
+pub(super) enum Backend {
     /// On a CPU: gradients and the optimizer's buffers are plain numbers.
     Cpu(Cpu),
     /// On another device, where all of it stays.
@@ -138,13 +138,13 @@ enum Compute {
     Libtorch(Libtorch, Pool),
 }
 
-impl Running {
+impl Backend {
     /// The engine of a config.
     ///
     /// # Errors
     ///
     /// [`Error::Invalid`] where it can't compute on the config's device.
-    pub fn start(config: &TrainConfig) -> Result<Running> {
+    pub fn start(config: &TrainConfig) -> Result<Backend> {
         #[cfg(feature = "torch")]
         let cudnn =
             torch::Cudnn { allow_tf32: config.allow_tf32, deterministic: config.deterministic };
@@ -167,7 +167,7 @@ impl Running {
             #[cfg(feature = "torch")]
             (Engine::Auto | Engine::Libtorch, device) => {
                 let engine = torch::DeviceEngine::new(device, cudnn, config.optimizer)?;
-                return Ok(Running::Device(engine));
+                return Ok(Backend::Device(engine));
             }
             #[cfg(not(feature = "torch"))]
             (Engine::Auto | Engine::Libtorch, _) => {
@@ -177,18 +177,18 @@ impl Running {
         };
         let gradients = Box::new([0.0; PARAMETERS]);
         let optimizer = OptimizerState::new(config.optimizer);
-        Ok(Running::Cpu(Cpu { compute, gradients, optimizer }))
+        Ok(Backend::Cpu(Cpu { compute, gradients, optimizer }))
     }
 
     /// Whether it can work with other ranks.
     pub fn is_fused(&self) -> bool {
-        matches!(self, Running::Cpu(Cpu { compute: Compute::Fused(_), .. }))
+        matches!(self, Backend::Cpu(Cpu { compute: Compute::Fused(_), .. }))
     }
 
     /// The threads that prepare batches: as many as compute them.
     pub fn threads(&mut self) -> usize {
         match self {
-            Running::Cpu(Cpu { compute: Compute::Fused(network), .. }) => {
+            Backend::Cpu(Cpu { compute: Compute::Fused(network), .. }) => {
                 network.get_mut().pool().threads()
             }
             #[cfg(feature = "torch")]
@@ -196,7 +196,7 @@ impl Running {
         }
     }
 
-    /// Computes loss, right answers and gradients, and keeps the gradients for the [`step`](Running::step).
+    /// Computes loss, right answers and gradients, and keeps the gradients for the [`step`](Backend::step).
     pub fn gradients(
         &mut self,
         parameters: &Parameters,
@@ -204,9 +204,9 @@ impl Running {
         ranks: &Ranks,
     ) -> Result<BatchOutcome> {
         match self {
-            Running::Cpu(cpu) => cpu.gradients(parameters, samples, ranks).map(BatchOutcome::Known),
+            Backend::Cpu(cpu) => cpu.gradients(parameters, samples, ranks).map(BatchOutcome::Known),
             #[cfg(feature = "torch")]
-            Running::Device(device) => {
+            Backend::Device(device) => {
                 device.gradients(parameters, samples).map(BatchOutcome::OnDevice)
             }
         }
@@ -220,9 +220,9 @@ impl Running {
         max_norm: Option<f64>,
     ) -> Result<()> {
         match self {
-            Running::Cpu(cpu) => cpu.step(parameters, rates, max_norm),
+            Backend::Cpu(cpu) => cpu.step(parameters, rates, max_norm),
             #[cfg(feature = "torch")]
-            Running::Device(device) => device.step(parameters, rates, max_norm),
+            Backend::Device(device) => device.step(parameters, rates, max_norm),
         }
     }
 
@@ -234,7 +234,7 @@ impl Running {
         ranks: &Ranks,
     ) -> Result<Vec<[f32; CLASSES]>> {
         match self {
-            Running::Cpu(Cpu { compute: Compute::Fused(network), .. }) => {
+            Backend::Cpu(Cpu { compute: Compute::Fused(network), .. }) => {
                 let indices: Vec<_> = ranks.part(data.len()).collect();
                 let images = Images::gathered(data.image_bytes(), &indices)?;
                 let own = network.borrow_mut().logits(parameters.as_slice()?, images);
@@ -249,38 +249,38 @@ impl Running {
                 Ok(all.as_chunks().0.to_vec())
             }
             #[cfg(feature = "torch")]
-            Running::Cpu(Cpu { compute: Compute::Libtorch(libtorch, _), .. }) => {
+            Backend::Cpu(Cpu { compute: Compute::Libtorch(libtorch, _), .. }) => {
                 libtorch.logits(parameters, data)
             }
             #[cfg(feature = "torch")]
-            Running::Device(device) => device.logits(parameters, data),
+            Backend::Device(device) => device.logits(parameters, data),
         }
     }
 
     /// Steps that the optimizer has taken.
     pub fn steps(&self) -> usize {
         match self {
-            Running::Cpu(cpu) => cpu.optimizer.steps(),
+            Backend::Cpu(cpu) => cpu.optimizer.steps(),
             #[cfg(feature = "torch")]
-            Running::Device(device) => device.steps(),
+            Backend::Device(device) => device.steps(),
         }
     }
 
     /// A copy of what the optimizer keeps.
     pub fn buffers(&self) -> Result<BTreeMap<&'static str, Vec<f32>>> {
         match self {
-            Running::Cpu(cpu) => Ok(cpu.optimizer.buffers().clone()),
+            Backend::Cpu(cpu) => Ok(cpu.optimizer.buffers().clone()),
             #[cfg(feature = "torch")]
-            Running::Device(device) => device.buffers(),
+            Backend::Device(device) => device.buffers(),
         }
     }
 
     /// Resumes an optimizer after so many steps, with what it kept.
     pub fn restore(&mut self, steps: usize, buffers: BTreeMap<String, Vec<f32>>) -> Result<()> {
         match self {
-            Running::Cpu(cpu) => cpu.optimizer.restore(steps, buffers, PARAMETERS),
+            Backend::Cpu(cpu) => cpu.optimizer.restore(steps, buffers, PARAMETERS),
             #[cfg(feature = "torch")]
-            Running::Device(device) => device.restore(steps, buffers),
+            Backend::Device(device) => device.restore(steps, buffers),
         }
     }
 }
@@ -362,18 +362,18 @@ fn threads() -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Compute, Cpu, Engine, Running};
+    use super::{Backend, Compute, Cpu, Engine};
     use crate::{TrainConfig, train::Device};
 
-    fn start(engine: Engine, device: Device) -> crate::Result<Running> {
-        Running::start(&TrainConfig { engine, device, ..TrainConfig::pytorch() })
+    fn start(engine: Engine, device: Device) -> crate::Result<Backend> {
+        Backend::start(&TrainConfig { engine, device, ..TrainConfig::pytorch() })
     }
 
     #[test]
     fn auto_is_fused_on_a_cpu() {
         for engine in [Engine::Auto, Engine::Fused] {
-            let running = start(engine, Device::Cpu);
-            assert!(matches!(running, Ok(Running::Cpu(Cpu { compute: Compute::Fused(_), .. }))));
+            let backend = start(engine, Device::Cpu);
+            assert!(matches!(backend, Ok(Backend::Cpu(Cpu { compute: Compute::Fused(_), .. }))));
         }
         let error = start(Engine::Fused, Device::Cuda(0)).unwrap_err().to_string();
         assert!(error.contains("engine") && error.contains("Cuda(0)"), "{error}");
@@ -383,11 +383,11 @@ mod tests {
     #[test]
     fn auto_is_libtorch_on_other_devices() {
         // Where there is no such device libtorch refuses it.
-        let running = start(Engine::Auto, Device::Cuda(0));
-        assert!(matches!(running, Ok(Running::Device(_)) | Err(crate::Error::Torch { .. })));
+        let backend = start(Engine::Auto, Device::Cuda(0));
+        assert!(matches!(backend, Ok(Backend::Device(_)) | Err(crate::Error::Torch { .. })));
         let libtorch = start(Engine::Libtorch, Device::Cpu);
         let libtorch =
-            matches!(libtorch, Ok(Running::Cpu(Cpu { compute: Compute::Libtorch(..), .. })));
+            matches!(libtorch, Ok(Backend::Cpu(Cpu { compute: Compute::Libtorch(..), .. })));
         assert!(libtorch);
     }
 

@@ -15,7 +15,7 @@ use super::{
 use std::hint::black_box;
 
 /// A kernel by itself, on buffers of its own, for the benches.
-pub struct Alone {
+pub struct Benchmark {
     /// Its layer, and `forward`, `backward` (of what went in) or `gradient` (of the weight).
     pub name: &'static str,
     /// Floating-point operations of a run: two for each multiplication and addition of the sums. Of `tanh`: how many of them.
@@ -23,9 +23,9 @@ pub struct Alone {
     run: Box<dyn FnMut()>,
 }
 
-impl Alone {
-    fn new(name: &'static str, operations: usize, run: impl FnMut() + 'static) -> Alone {
-        Alone { name, operations: operations as u64, run: Box::new(run) }
+impl Benchmark {
+    fn new(name: &'static str, operations: usize, run: impl FnMut() + 'static) -> Benchmark {
+        Benchmark { name, operations: operations as u64, run: Box::new(run) }
     }
 
     /// Runs it once, on one group of images.
@@ -36,22 +36,22 @@ impl Alone {
 
 /// The heavy kernels, and first of all `peak`: a loop that does nothing but multiply and add in registers, which is what the
 /// others can be at best.
-pub fn kernels(instruction_set: InstructionSet) -> Vec<Alone> {
+pub fn kernels(instruction_set: InstructionSet) -> Vec<Benchmark> {
     with_vector!(instruction_set, V => kernels_of::<V>())
 }
 
-fn kernels_of<V: Vector>() -> Vec<Alone> {
+fn kernels_of<V: Vector>() -> Vec<Benchmark> {
     let vectors = |length: usize| vec![V::splat(0.01); length];
     let numbers = |length: usize| vec![0.01f32; length];
     let multiply_adds = |count: usize| 2 * count * V::LANES;
     let (c1, c3, c5) = (6 * 25 * 784, 16 * 150 * 100, C5 * S4);
     let (w1, w3, w5, b) = (numbers(6 * 25), numbers(16 * 150), numbers(C5 * S4), numbers(C5));
 
-    let mut all = vec![Alone::new("peak", multiply_adds(12 * PEAK_STEPS), || {
+    let mut all = vec![Benchmark::new("peak", multiply_adds(12 * PEAK_STEPS), || {
         black_box(V::vectorize(Peak(black_box(V::splat(0.5)))));
     })];
     let (weight, bias, input, mut output) = (w1, b.clone(), vectors(PIXELS), vectors(C1));
-    all.push(Alone::new("C1 forward", multiply_adds(c1), move || {
+    all.push(Benchmark::new("C1 forward", multiply_adds(c1), move || {
         let (bias, output) = (&bias[..6], &mut output);
         V::vectorize(convolution::C1 {
             weight: &weight,
@@ -63,7 +63,7 @@ fn kernels_of<V: Vector>() -> Vec<Alone> {
     }));
     let (weight, bias, input) = (w3.clone(), b.clone(), vectors(S2));
     let mut output = vectors(C3_PADDED);
-    all.push(Alone::new("C3 forward", multiply_adds(c3), move || {
+    all.push(Benchmark::new("C3 forward", multiply_adds(c3), move || {
         let (bias, output) = (&bias[..16], &mut output);
         V::vectorize(convolution::C3 {
             weight: &weight,
@@ -74,30 +74,30 @@ fn kernels_of<V: Vector>() -> Vec<Alone> {
         });
     }));
     let (weight, bias, input, mut output) = (w5.clone(), b, vectors(S4), vectors(C5));
-    all.push(Alone::new("C5 forward", multiply_adds(c5), move || {
+    all.push(Benchmark::new("C5 forward", multiply_adds(c5), move || {
         let output = &mut output;
         V::vectorize(dense::C5 { weight: &weight, bias: &bias, input: &input, output });
     }));
     let (output_gradient, mut input_gradient) = (vectors(C5), vectors(S4));
-    all.push(Alone::new("C5 backward", multiply_adds(c5), move || {
+    all.push(Benchmark::new("C5 backward", multiply_adds(c5), move || {
         let (output_gradient, input_gradient) = (&output_gradient, &mut input_gradient);
         V::vectorize(C5Backward { weight: &w5, output_gradient, input_gradient });
     }));
     let panel = vectors(V::LANES * row_length::<V>(S4));
     let (output_gradient, mut weight_gradient) = (numbers(C5 * V::LANES), numbers(C5 * S4));
-    all.push(Alone::new("C5 gradient", multiply_adds(c5), move || {
+    all.push(Benchmark::new("C5 gradient", multiply_adds(c5), move || {
         let operands = Operands { panel: &panel, output_gradient: &output_gradient };
         let weight_gradient = &mut weight_gradient;
         V::vectorize(C5Gradient { operands, first: 0, weight_gradient });
     }));
     let (output_gradient, mut input_gradient) = (vectors(C3_PADDED), vectors(S2));
-    all.push(Alone::new("C3 backward", multiply_adds(c3), move || {
+    all.push(Benchmark::new("C3 backward", multiply_adds(c3), move || {
         let (output_gradient, input_gradient) = (&output_gradient, &mut input_gradient);
         V::vectorize(TransposedC3 { weight: &w3, output_gradient, input_gradient });
     }));
     let (input, output_gradient) = (vectors(S2), vectors(C3_PADDED));
     let mut weight_gradient = vectors(16 * 150);
-    all.push(Alone::new("C3 gradient", multiply_adds(c3), move || {
+    all.push(Benchmark::new("C3 gradient", multiply_adds(c3), move || {
         let (output_gradient, weight_gradient) = (&output_gradient, &mut weight_gradient);
         V::vectorize(C3Gradient {
             input: &input,
@@ -108,7 +108,7 @@ fn kernels_of<V: Vector>() -> Vec<Alone> {
     }));
     let (input, output_gradient) = (vectors(PIXELS), vectors(C1));
     let mut weight_gradient = vectors(6 * 25);
-    all.push(Alone::new("C1 gradient", multiply_adds(c1), move || {
+    all.push(Benchmark::new("C1 gradient", multiply_adds(c1), move || {
         let (output_gradient, weight_gradient) = (&output_gradient, &mut weight_gradient);
         V::vectorize(C1Gradient {
             input: &input,
@@ -118,7 +118,7 @@ fn kernels_of<V: Vector>() -> Vec<Alone> {
         });
     }));
     let mut values = vectors(C1);
-    all.push(Alone::new("tanh", C1 * V::LANES, move || V::vectorize(Tanh(&mut values))));
+    all.push(Benchmark::new("tanh", C1 * V::LANES, move || V::vectorize(Tanh(&mut values))));
     all
 }
 

@@ -7,7 +7,7 @@ use lenet::{
     train::Device,
     weights::StateDict,
 };
-use proptest::prelude::*;
+use proptest::{prelude::*, test_runner::RngSeed};
 use std::{fs, path::Path, sync::Arc, thread};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -376,7 +376,12 @@ fn any_image() -> impl Strategy<Value = DynamicImage> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
+    #![proptest_config(ProptestConfig {
+        cases: 500,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(0),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn nor_does_one_of_any_type(image in any_image()) {

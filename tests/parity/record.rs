@@ -74,8 +74,10 @@ pub fn config() -> TrainConfig {
     TrainConfig { device: Device::Cpu, ..TrainConfig::pytorch() }
 }
 
-/// A trainer that starts from these weights.
+/// A trainer that starts from these weights. Tests run beside each other: with threads of its own libtorch's engine is slower.
 pub fn trainer(weights: &StateDict, config: TrainConfig) -> Trainer {
+    #[cfg(feature = "torch")]
+    lenet::tch::set_num_threads(1);
     in_a_file(weights, |path| Trainer::with_weights(config, path).unwrap())
 }
 

@@ -1,7 +1,11 @@
 //! One number a pixel, whatever the image consists of.
 
 use crate::{Error, Result};
-use image::{DynamicImage, ImageBuffer, Luma, LumaA, imageops, metadata::Orientation};
+use image::{
+    DynamicImage, ImageBuffer, Luma, LumaA,
+    imageops::{self, FilterType, resize},
+    metadata::Orientation,
+};
 
 /// Of each pixel one number, by rows.
 pub(super) type Plane = ImageBuffer<Luma<f32>, Vec<f32>>;
@@ -9,6 +13,11 @@ pub(super) type Plane = ImageBuffer<Luma<f32>, Vec<f32>>;
 /// More than this is averaged down while it is read: a digit that fills a twentieth of the height of a picture still has 70
 /// pixels then, and the network wants 20.
 const ENOUGH: u64 = 1 << 21;
+
+/// A picture with fewer pixels on its shorter side is enlarged to [`ROOM`]: strokes are as wide as a pixel there, and the ink's
+/// edges within it.
+const TINY: u32 = 24;
+const ROOM: u32 = 40;
 
 /// Pixels of the image that are looked at in one go, so that it is not in memory twice: cutting out each row of a narrow one
 /// would take longer than reading it.
@@ -20,9 +29,18 @@ const VISIBLE: f32 = 0.5;
 /// Visible pixels that differ by no more than this are all of one colour.
 const SAME: f32 = 0.25;
 
+/// How pixels here and pixels of the image compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Factor {
+    /// One here is so many of the image's wide.
+    Reduced(u32),
+    /// So many here are as wide as one of the image's.
+    Enlarged(u32),
+}
+
 /// The luminance of `image`, 0 (black) to 1 (white), composited over what its background seems to be, and turned; at most
-/// [`ENOUGH`] pixels, and how many pixels of `image` one of them is wide.
-pub(super) fn luminance(image: &DynamicImage, turn: Orientation) -> Result<(Plane, u32)> {
+/// [`ENOUGH`] pixels.
+pub(super) fn luminance(image: &DynamicImage, turn: Orientation) -> Result<(Plane, Factor)> {
     let (width, height) = (image.width(), image.height());
     let reduced = |factor| (width.div_ceil(factor), height.div_ceil(factor));
     let mut factor = 1;
@@ -53,7 +71,21 @@ pub(super) fn luminance(image: &DynamicImage, turn: Orientation) -> Result<(Plan
     let pixels = sums.iter().map(|sum| sum.over(under)).collect();
     let plane = Plane::from_raw(columns, rows, pixels)
         .ok_or_else(|| Error::invalid("image", "pixels for its size", "fewer"))?;
-    Ok((turned(plane, turn), factor))
+    let plane = turned(plane, turn);
+    Ok(enlarged(&plane).unwrap_or((plane, Factor::Reduced(factor))))
+}
+
+/// A tiny picture with more pixels, by bicubic interpolation.
+fn enlarged(plane: &Plane) -> Option<(Plane, Factor)> {
+    let (width, height) = plane.dimensions();
+    let times = ROOM.div_ceil(width.min(height));
+    let pixels = u64::from(width * times) * u64::from(height * times);
+    if width.min(height) >= TINY || pixels > ENOUGH {
+        return None;
+    }
+    let mut plane = resize(plane, width * times, height * times, FilterType::CatmullRom);
+    plane.pixels_mut().for_each(|pixel| pixel.0[0] = pixel.0[0].clamp(0.0, 1.0));
+    Some((plane, Factor::Enlarged(times)))
 }
 
 /// The right way up.

@@ -1,4 +1,8 @@
-use super::{jpeg::check_jpeg, luminance::luminance, writing::Writing};
+use super::{
+    jpeg::check_jpeg,
+    luminance::{Factor, luminance},
+    writing::Writing,
+};
 use crate::{Error, Result, data};
 use image::{
     DynamicImage, GenericImageView, GrayImage, ImageDecoder, ImageReader, metadata::Orientation,
@@ -130,8 +134,7 @@ impl<I: Borrow<DynamicImage>> Picture<I> {
 /// How the writing's pixels lie in the picture.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scale {
-    /// So many of the picture's, across and down, make one of the writing's.
-    factor: u32,
+    factor: Factor,
     /// The picture's width and height.
     pub width: u32,
     pub height: u32,
@@ -140,7 +143,16 @@ pub(super) struct Scale {
 impl Scale {
     /// Left, top, width and height in the picture of what has these there.
     pub fn bounds(self, bounds: [u32; 4]) -> [u32; 4] {
-        let [left, top, wide, high] = bounds.map(|length| length * self.factor);
-        [left, top, wide.min(self.width - left), high.min(self.height - top)]
+        let [left, top, wide, high] = bounds;
+        let spans =
+            [(left, wide, self.width), (top, high, self.height)].map(|(start, length, all)| {
+                let (start, end) = match self.factor {
+                    Factor::Reduced(by) => (start * by, (start + length) * by),
+                    Factor::Enlarged(by) => (start / by, (start + length).div_ceil(by)),
+                };
+                (start, end.min(all) - start)
+            });
+        let [(left, wide), (top, high)] = spans;
+        [left, top, wide, high]
     }
 }

@@ -146,7 +146,7 @@ pub fn compare(weights: &[&str]) -> Result<()> {
         out,
         "\nNo digit: of 100, how many pass; where 95 of 100 of MNIST's test images pass, and at 0.5\n"
     )?;
-    let passed: Vec<_> =
+    let digits: String =
         thresholds.iter().map(|(_, passed)| format!(" 95 | {passed:.1} |")).collect();
     writeln!(
         out,
@@ -154,28 +154,21 @@ pub fn compare(weights: &[&str]) -> Result<()> {
         header.concat().replace("ECE", "at 0.5"),
         "---|---|".repeat(weights.len())
     )?;
-    writeln!(out, "| MNIST's test set | 10000 |{}", passed.concat())?;
+    writeln!(out, "| MNIST's test set | 10000 |{digits}")?;
     for (share, faces) in [(Share::KeptOut, fonts::KEPT_OUT), (Share::Training, fonts::TRAINING)] {
         let faces = fonts::faces(faces)?;
         for kind in Kind::ALL {
             let images = sets::others(kind, share, &faces, OTHERS, SEED);
-            let mut cells = String::new();
-            for (classifier, (threshold, _)) in read.iter().zip(&thresholds) {
-                let scores: Vec<_> = images
-                    .iter()
-                    .map(|image| score(&classifier.classify_prepared(image)))
-                    .collect();
-                let pass = |threshold: f32| {
-                    100.0 * scores.iter().filter(|&&score| score <= threshold).count() as f64
-                        / scores.len() as f64
-                };
-                cells += &format!(" {:.1} | {:.1} |", pass(*threshold), pass(0.5));
-            }
             let which =
                 if share == Share::KeptOut { "kept out" } else { "of the kinds trained on" };
+            let cells = passed(&images, &read, &thresholds);
             writeln!(out, "| {kind:?}s, {which} | {} |{cells}", images.len())?;
         }
     }
+    let kept_out = mnist.training()..mnist.training() + sets::VALIDATION;
+    let pairs = sets::pairs(&mnist, kept_out, OTHERS, SEED);
+    let cells = passed(&pairs, &read, &thresholds);
+    writeln!(out, "| Two digits, kept out | {} |{cells}", pairs.len())?;
     writeln!(
         out,
         "\n| numbers read wholly right | images |{}\n|---|---|{}",
@@ -205,6 +198,21 @@ pub fn compare(weights: &[&str]) -> Result<()> {
         writeln!(out, "| {name} | {EACH} |{cells}")?;
     }
     Ok(())
+}
+
+/// Of 100 images, how many pass for digits with each of the weights: at its threshold, and at 0.5.
+fn passed(images: &[Prepared], read: &[Classifier], thresholds: &[(f32, f64)]) -> String {
+    let mut cells = String::new();
+    for (classifier, (threshold, _)) in read.iter().zip(thresholds) {
+        let scores: Vec<_> =
+            images.iter().map(|image| score(&classifier.classify_prepared(image))).collect();
+        let pass = |threshold: f32| {
+            let passing = scores.iter().filter(|&&score| score <= threshold).count();
+            100.0 * passing as f64 / scores.len() as f64
+        };
+        cells += &format!(" {:.1} | {:.1} |", pass(*threshold), pass(0.5));
+    }
+    cells
 }
 
 /// How likely it is no digit; without a head the best that is there: how unsure the answer is.

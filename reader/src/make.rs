@@ -87,6 +87,9 @@ pub fn calibrate(from: &Path, to: &Path) -> Result<()> {
             examples.push((features(&plain.stages(&prepared)), true));
         }
     }
+    for prepared in sets::pairs(&mnist, 0..30_000, 8_000, 31) {
+        examples.push((features(&plain.stages(&prepared)), true));
+    }
     eprintln!("{} examples", examples.len());
     let head = Head::train(&examples, 15);
 

@@ -12,6 +12,7 @@ use lenet::{
     image::DynamicImage,
 };
 use std::{
+    ops::Range,
     path::Path,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
@@ -113,7 +114,7 @@ pub fn drawn(count: usize, seed: u64) -> Vec<(Prepared, u8)> {
 }
 
 /// MNIST's training images as pictures.
-pub fn pictured(mnist: &Mnist, indices: std::ops::Range<usize>, seed: u64) -> Vec<(Prepared, u8)> {
+pub fn pictured(mnist: &Mnist, indices: Range<usize>, seed: u64) -> Vec<(Prepared, u8)> {
     let make = |random: &mut Random, index: usize| {
         let index = indices.start + index;
         Some((mnist.picture(index, random), mnist.label(index)))
@@ -125,6 +126,38 @@ pub fn pictured(mnist: &Mnist, indices: std::ops::Range<usize>, seed: u64) -> Ve
 pub fn others(kind: Kind, share: Share, faces: &[Face], count: usize, seed: u64) -> Vec<Prepared> {
     let make =
         |random: &mut Random, _: usize| Some((others::picture(kind, share, faces, random), ()));
+    prepared(count, make, seed).into_iter().map(|(prepared, ())| prepared).collect()
+}
+
+/// Two digits side by side, which touch or nearly do: what a reader of numbers is shown where it has cut too little.
+pub fn pairs(mnist: &Mnist, indices: Range<usize>, count: usize, seed: u64) -> Vec<Prepared> {
+    let make = |random: &mut Random, _: usize| {
+        let mut pick = || mnist.image(indices.start + random.below(indices.len()));
+        let (left, right) = (pick(), pick());
+        // The second one moves to the left until the ink of some row meets.
+        let room = (0..28).filter_map(|y| {
+            let row = |image: &[u8]| -> Vec<bool> {
+                image[y * 28..(y + 1) * 28].iter().map(|&ink| ink > 100).collect()
+            };
+            let end = row(left).iter().rposition(|&ink| ink)?;
+            let start = row(right).iter().position(|&ink| ink)?;
+            Some(27 - end + start)
+        });
+        let room = room.min().unwrap_or(8) as i64;
+        let shift = (28 - room + random.below(7) as i64 - 3).clamp(8, 28) as usize;
+        let width = 28 + shift;
+        let mut strip = vec![0; width * 28];
+        for (image, left) in [(left, 0), (right, shift)] {
+            for (at, &ink) in image.iter().enumerate() {
+                let to = &mut strip[at / 28 * width + left + at % 28];
+                *to = ink.max(*to);
+            }
+        }
+        let mut canvas = Canvas::new(150);
+        let (angle, thicker) = (random.between(-0.15, 0.15), random.between(-0.4, 0.6));
+        canvas.stamp(&strip, width, random.between(60.0, 75.0), angle, thicker);
+        Some((canvas.picture(random), ()))
+    };
     prepared(count, make, seed).into_iter().map(|(prepared, ())| prepared).collect()
 }
 

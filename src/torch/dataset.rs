@@ -284,9 +284,9 @@ mod tests {
     #[test]
     fn a_set_that_is_trained_on_and_evaluated_is_copied_once() {
         let (set, mut device) = (data(1), DeviceSets::new(Device::Cpu).unwrap());
-        device.gather(&set, &[0], &[]).unwrap();
-        device.range(&set, 0, 40).unwrap();
-        device.gather(&set, &[1], &[]).unwrap();
+        let _ = device.gather(&set, &[0], &[]).unwrap();
+        let _ = device.range(&set, 0, 40).unwrap();
+        let _ = device.gather(&set, &[1], &[]).unwrap();
         assert_eq!(device.sets.len(), 1);
     }
 }

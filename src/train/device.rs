@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(reason.unwrap().to_string(), "no device cuda:0: it is busy");
         // Nobody who has no GPU wants to hear of it.
         assert!(matches!(chosen(unusable(), || false), (Device::Cpu, None)));
-        let not_asked = || unreachable!("there is a GPU");
-        assert!(matches!(chosen(Ok(()), not_asked), (Device::Cuda(0), None)));
+        let chosen = chosen(Ok(()), || unreachable!("there is a GPU"));
+        assert!(matches!(chosen, (Device::Cuda(0), None)));
     }
 }

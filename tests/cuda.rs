@@ -189,3 +189,21 @@ fn memory_that_runs_out_is_an_error() {
         trainer.train_batch(&batch.images(), &batch.labels()).unwrap();
     }
 }
+
+/// Labels on the GPU are looked at there: one that is no digit is an error, and all goes on after it.
+#[test]
+fn labels_that_are_no_digits_are_refused() {
+    let batch = mnist().train.first(32);
+    let (_alone, devices) = devices();
+    for device in devices {
+        let mut trainer = Trainer::new(config(device, true)).unwrap();
+        let before = weights(&trainer);
+        let (images, labels) = (batch.images().to_device(device), batch.labels().to_device(device));
+        for shift in [10, -10] {
+            let error = trainer.train_batch(&images, &(&labels + shift)).unwrap_err().to_string();
+            assert!(error.starts_with("labels: expected digits 0 to 9, got "), "{error}");
+            assert_eq!((weights(&trainer), trainer.steps()), (before.clone(), 0));
+        }
+        trainer.train_batch(&images, &labels).unwrap();
+    }
+}

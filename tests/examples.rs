@@ -295,6 +295,55 @@ fn train_mnist_says_that_a_set_is_not_mnist() {
     assert!(!err.contains("another set"), "{err}");
 }
 
+/// Beside a driver of a few lines of C: one that is too old for libtorch, and one that is new enough where libtorch is the CPU set.
+#[cfg(all(feature = "torch", target_os = "linux"))]
+#[test]
+fn train_mnist_says_why_it_is_not_on_a_gpu() {
+    let program = example("train_mnist").get_program().to_owned();
+    let (_, libraries, _) = run(Command::new("ldd").arg(program));
+    if !libraries.contains("libcudart.so") {
+        println!(
+            "this libtorch has no NVIDIA runtime, which would ask the driver: nothing was tested"
+        );
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let beside = |version: i32| {
+        let dir = dir.path().join(version.to_string());
+        fs::create_dir(&dir).unwrap();
+        let code = format!(
+            "int cuDriverGetVersion(int *version) {{ *version = {version}; return 0; }}\nint cuInit(unsigned flags) {{ return 0; }}\n"
+        );
+        fs::write(dir.join("libcuda.c"), code).unwrap();
+        let mut cc = Command::new("cc");
+        cc.args(["-shared", "-fPIC", "-o", "libcuda.so.1", "libcuda.c"]).current_dir(&dir);
+        let (output, _, err) = run(&mut cc);
+        assert!(output.status.success(), "{err}");
+        ["auto", "cuda"].map(|device| {
+            let mut command = example("train_mnist");
+            command.args(["--dry-run", "--device", device, "--data"]).arg(SMALL.path());
+            let (output, _, err) = run(command.env("LD_LIBRARY_PATH", &dir));
+            (output.status.code(), err)
+        })
+    };
+    let expect = |seen: [(Option<i32>, String); 2], why: [&str; 2]| {
+        let [(code, auto), (refused, cuda)] = seen;
+        assert_eq!((code, refused), (Some(0), Some(1)), "{auto}{cuda}");
+        for said in ["not on a GPU: no device cuda:0: ", "training on cpu, engine fused", why[0]] {
+            assert!(auto.contains(said), "{said} is not in {auto}");
+        }
+        for said in ["no device cuda:0: ", why[0], why[1]] {
+            assert!(cuda.contains(said), "{said} is not in {cuda}");
+        }
+        assert!(!cuda.contains("training on"), "{cuda}");
+    };
+    expect(beside(12_020), ["the NVIDIA driver is too old: it supports CUDA 12.2", "driver 580"]);
+    if !libraries.contains("libtorch_cuda.so") {
+        let why = "this program has no CUDA: its libtorch is the CPU set";
+        expect(beside(13_000), [why, "LENET_LIBTORCH=cuda scripts/with-libtorch cargo build"]);
+    }
+}
+
 /// The first of `refused`, the devices, where starting a program takes libtorch half a second; without it, all.
 fn tried<T>(refused: &[T]) -> &[T] {
     if cfg!(feature = "torch") { &refused[..3] } else { refused }

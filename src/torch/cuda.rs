@@ -33,7 +33,7 @@ fn check_cuda(
 const CUDA: i32 = 13_000;
 
 /// Why libtorch finds no CUDA device, and what to do. `driver` is [`driver_cuda`]; `linked` says whether the program has
-/// libtorch's CUDA libraries.
+/// libtorch's CUDA libraries. The driver comes first: without one there is nothing to build for.
 fn why_none(driver: Option<i32>, linked: bool) -> String {
     let too_old = |version| {
         let (major, minor) = (version / 1000, version % 1000 / 10);
@@ -42,19 +42,22 @@ fn why_none(driver: Option<i32>, linked: bool) -> String {
              or later, or train on the CPU"
         )
     };
-    match driver {
-        Some(version @ 1..CUDA) => too_old(version),
-        None | Some(0) if linked => {
-            "there is no NVIDIA driver: install driver 580 or later, or train on the CPU".into()
+    match (driver, linked) {
+        (Some(version @ 1..CUDA), _) => too_old(version),
+        (Some(0), _) | (None, true) => {
+            "there is no NVIDIA driver: install driver 580 or later (in a container, start it with the GPU), or train on the CPU"
+                .into()
         }
-        _ if linked => {
+        (_, true) => {
             "libtorch finds no CUDA device, although there is an NVIDIA driver. Look whether nvidia-smi -L lists a GPU, and \
              whether CUDA_VISIBLE_DEVICES hides it; or train on the CPU"
                 .into()
         }
-        _ => "this program has no CUDA: it was linked with libtorch's CPU set, or without -ltorch. docs/gpu.md says how to build it \
-              with CUDA; or train on the CPU"
-            .into(),
+        (_, false) => {
+            "this program has no CUDA: its libtorch is the CPU set, or it was linked without -ltorch. Build it again with \
+             LENET_LIBTORCH=cuda scripts/with-libtorch cargo build --release, as docs/gpu.md says; or train on the CPU"
+                .into()
+        }
     }
 }
 
@@ -92,17 +95,31 @@ mod tests {
 
     #[test]
     fn a_gpu_that_is_listed_has_to_compute() {
-        let busy = || Err(TchError::Torch("CUDA-capable device(s) is/are busy\nframe".into()));
-        let reason = check_cuda(1, 2, busy).unwrap_err();
-        assert!(reason.contains("libtorch lists it and can't use it: CUDA-capable"), "{reason}");
-        check_cuda(1, 2, || Ok(())).unwrap();
-        let not_there = || -> std::result::Result<(), TchError> { panic!("there is none") };
-        for (count, expected) in [(1, "one CUDA device, cuda:0"), (2, "cuda:0 to cuda:1")] {
-            let reason = check_cuda(2, count, not_there).unwrap_err();
-            assert!(reason.contains(expected), "{reason}");
+        for (index, count) in [(0, 1), (0, 2), (1, 2), (7, 8)] {
+            let busy = || Err(TchError::Torch("CUDA-capable device(s) is/are busy\nframe".into()));
+            assert_eq!(
+                check_cuda(index, count, busy).unwrap_err(),
+                "libtorch lists it and can't use it: CUDA-capable device(s) is/are busy. free it, choose another one, or train on \
+                 the CPU"
+            );
+            check_cuda(index, count, || Ok(())).unwrap();
         }
-        assert!(check_cuda(usize::MAX, 2, not_there).is_err());
-        assert!(check_cuda(0, 0, not_there).unwrap_err().contains("train on the CPU"));
+    }
+
+    #[test]
+    fn a_gpu_that_is_not_listed_is_not_tried() {
+        let not_there = || -> std::result::Result<(), TchError> { panic!("there is none") };
+        let one = "libtorch finds one CUDA device, cuda:0";
+        let two = "libtorch finds 2 CUDA devices, cuda:0 to cuda:1";
+        for (index, count, expected) in
+            [(1, 1, one), (99, 1, one), (2, 2, two), (3, 2, two), (usize::MAX, 2, two)]
+        {
+            assert_eq!(check_cuda(index, count, not_there).unwrap_err(), expected);
+        }
+        for count in [0, -1] {
+            let reason = check_cuda(0, count, not_there).unwrap_err();
+            assert!(reason.ends_with("or train on the CPU"), "{reason}");
+        }
     }
 
     #[test]
@@ -115,17 +132,38 @@ mod tests {
         assert!(!unusable(TchError::Torch("CUDA out of memory".into())).contains("7.5"));
     }
 
+    /// By what the driver supports, and whether the program has libtorch's CUDA.
     #[test]
     fn the_reason_says_what_is_needed() {
-        let old = why_none(Some(12_080), true);
-        assert!(old.contains("CUDA 12.8") && old.contains("580"), "{old}");
-        assert_eq!(why_none(Some(12_080), false), old);
-        assert!(why_none(Some(13_000), true).contains("CUDA_VISIBLE_DEVICES"));
-        for linked in [Some(13_000), Some(0), None].map(|driver| why_none(driver, false)) {
-            assert!(linked.contains("docs/gpu.md"), "{linked}");
-        }
-        for none in [Some(0), None].map(|driver| why_none(driver, true)) {
-            assert!(none.contains("no NVIDIA driver"), "{none}");
+        let old = ["the NVIDIA driver is too old: it supports CUDA 12.8, ", "driver 580 or later"];
+        let oldest =
+            ["supports CUDA 9.0, and libtorch 2.13 needs CUDA 13.0", "driver 580 or later"];
+        let none = ["there is no NVIDIA driver: install driver 580 or later", "container"];
+        let hidden = ["although there is an NVIDIA driver", "CUDA_VISIBLE_DEVICES"];
+        let cpu_set = [
+            "this program has no CUDA: its libtorch is the CPU set",
+            "LENET_LIBTORCH=cuda scripts/with-libtorch cargo build --release",
+        ];
+        for (driver, linked, expected) in [
+            (Some(12_080), true, old),
+            (Some(12_080), false, old),
+            (Some(9_000), true, oldest),
+            (Some(12_999), true, ["it supports CUDA 12.99, ", "driver 580 or later"]),
+            (Some(0), true, none),
+            (Some(0), false, none),
+            (None, true, none),
+            (Some(13_000), true, hidden),
+            (Some(13_020), true, hidden),
+            (Some(13_000), false, cpu_set),
+            (Some(13_020), false, cpu_set),
+            (None, false, cpu_set),
+        ] {
+            let reason = why_none(driver, linked);
+            for part in expected {
+                assert!(reason.contains(part), "{driver:?}, {linked}: {reason}");
+            }
+            assert!(reason.ends_with("or train on the CPU"), "{reason}");
+            assert!(!reason.contains('\n') && !reason.contains("  "), "{reason}");
         }
     }
 

@@ -54,16 +54,36 @@ pub(super) fn label_bytes(labels: &Tensor) -> Result<Vec<u8>> {
     })
 }
 
-/// Sets on a device, each copied there once: the one that is trained on and those that are evaluated.
+/// Sets on a device, each copied there once: those that are evaluated, and the one that is trained on.
 #[derive(Debug)]
 pub(super) struct DeviceSets {
     device: Device,
     /// 255, as a tensor. A plain number would be turned into a multiplication by 1/255 on CUDA, whose last bit differs from the division's
     /// that `ToTensor` does.
     white: Tensor,
-    /// The set, its pixels `u8` `[n, 32, 32]`, its labels `i64` `[n]`; those used last are last.
-    sets: Vec<(Dataset, Tensor, Tensor)>,
+    /// Those used last are last. One at most was brought to be trained on: an augmented epoch brings another one every few
+    /// batches, and would push out those that are evaluated after each epoch.
+    sets: Vec<DeviceSet>,
     block: Option<Block>,
+}
+
+/// A set on a device.
+#[derive(Debug)]
+struct DeviceSet {
+    data: Dataset,
+    /// `u8` `[n, 32, 32]`.
+    pixels: Tensor,
+    /// `i64` `[n]`.
+    labels: Tensor,
+    /// What it was brought for.
+    purpose: Purpose,
+}
+
+/// What a set is wanted for on a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Training,
+    Evaluation,
 }
 
 /// Images of a set in the order in which they are trained on, gathered and converted at once for many batches: two operators a
@@ -83,8 +103,8 @@ struct Block {
 /// Images of a block, unless a batch has more: 16 MiB.
 const BLOCK: usize = 4096;
 
-/// Training, validation and test set.
-const MOST_SETS: usize = 3;
+/// The set that is trained on, or what an augmented epoch shows of it, and three to evaluate: itself, the validation and the test set.
+const MOST_SETS: usize = 4;
 
 impl DeviceSets {
     pub fn new(device: Device) -> Result<DeviceSets> {
@@ -117,7 +137,7 @@ impl DeviceSets {
         let indices = [indices, &next[..more]].concat();
         let places: Vec<_> = indices.iter().map(|&index| index as i64).collect();
         let places = Tensor::f_from_slice(&places)?.f_to_device(self.device)?;
-        let (pixels, labels) = self.set(data)?;
+        let (pixels, labels) = self.set(data, Purpose::Training)?;
         let images = self.to_images(&pixels.f_index_select(0, &places)?)?;
         let labels = labels.f_index_select(0, &places)?;
         Ok(Block { data: data.clone(), indices, taken: 0, images, labels })
@@ -125,7 +145,7 @@ impl DeviceSets {
 
     /// `length` images of a set from `start` on.
     pub fn range(&mut self, data: &Dataset, start: i64, length: i64) -> Result<Tensor> {
-        let pixels = self.set(data)?.0.f_narrow(0, start, length)?;
+        let pixels = self.set(data, Purpose::Evaluation)?.0.f_narrow(0, start, length)?;
         self.to_images(&pixels)
     }
 
@@ -136,17 +156,21 @@ impl DeviceSets {
         Ok((images.f_to_device(self.device)?, labels.f_to_device(self.device)?))
     }
 
-    fn set(&mut self, data: &Dataset) -> Result<(Tensor, Tensor)> {
-        let place = self.sets.iter().position(|(set, ..)| set.is(data));
+    /// A set's pixels and labels on the device, copied there unless they are there.
+    fn set(&mut self, data: &Dataset, purpose: Purpose) -> Result<(Tensor, Tensor)> {
+        let place = self.sets.iter().position(|set| set.data.is(data));
         let set = match place {
             Some(place) => self.sets.remove(place),
             None => {
-                let (pixels, labels) = (data.pixels(), data.labels());
-                let pixels = pixels.f_to_device(self.device)?;
-                (data.clone(), pixels, labels.f_to_device(self.device)?)
+                if purpose == Purpose::Training {
+                    self.sets.retain(|set| set.purpose != purpose);
+                }
+                let pixels = data.pixels().f_to_device(self.device)?;
+                let labels = data.labels().f_to_device(self.device)?;
+                DeviceSet { data: data.clone(), pixels, labels, purpose }
             }
         };
-        let tensors = (set.1.shallow_clone(), set.2.shallow_clone());
+        let tensors = (set.pixels.shallow_clone(), set.labels.shallow_clone());
         self.sets.push(set);
         if self.sets.len() > MOST_SETS {
             drop(self.sets.remove(0));
@@ -219,16 +243,50 @@ mod tests {
         assert_eq!(blocks, 2);
     }
 
+    /// How many of the `sets` are copied to the device to be evaluated now: a copy that was there already has been blackened.
+    fn copied(device: &mut DeviceSets, sets: &[Dataset]) -> usize {
+        let mut is_copied = |set: &Dataset| {
+            let is_new = device.range(set, 0, 40).unwrap().max().double_value(&[]) > 0.0;
+            let _ = device.sets.last_mut().unwrap().pixels.zero_();
+            is_new
+        };
+        sets.iter().filter(|set| is_copied(set)).count()
+    }
+
     #[test]
-    fn three_sets_stay_on_the_device() {
-        let sets: Vec<_> = (0..4).map(data).collect();
+    fn four_sets_stay_on_the_device() {
+        let sets: Vec<_> = (0..5).map(data).collect();
         let mut device = DeviceSets::new(Device::Cpu).unwrap();
-        let mut pointer = |set: &Dataset| device.set(set).unwrap().0.data_ptr();
-        let before: Vec<_> = sets[..3].iter().map(&mut pointer).collect();
-        let again: Vec<_> = sets[..3].iter().map(&mut pointer).collect();
-        assert_eq!(again, before);
-        pointer(&sets[3]);
-        assert_eq!(pointer(&sets[2]), before[2]);
-        assert_eq!(device.sets.len(), 3);
+        assert_eq!([(); 3].map(|()| copied(&mut device, &sets[..4])), [4, 0, 0]);
+        // A fifth takes the place of the one that was not used for longest, which is not the first.
+        assert_eq!([0, 4, 1, 0].map(|set| copied(&mut device, &sets[set..=set])), [0, 1, 1, 0]);
+        assert_eq!(device.sets.len(), 4);
+    }
+
+    /// An augmented epoch is trained on a new set every 16 batches.
+    #[test]
+    fn sets_that_are_trained_on_once_push_out_none_that_is_evaluated() {
+        let sets: Vec<_> = (0..3).map(data).collect();
+        let mut device = DeviceSets::new(Device::Cpu).unwrap();
+        let indices: Vec<_> = (0..40).collect();
+        for epoch in 0..3 {
+            for block in 0..10 {
+                let block = data(100 * epoch + block);
+                let got = device.gather(&block, &indices[..32], &indices[32..]).unwrap();
+                assert_eq!(got, expected(&block, &indices[..32]));
+            }
+            assert_eq!(copied(&mut device, &sets), if epoch == 0 { 3 } else { 0 });
+            assert_eq!(device.sets.len(), 4);
+        }
+    }
+
+    /// The same copy serves both.
+    #[test]
+    fn a_set_that_is_trained_on_and_evaluated_is_copied_once() {
+        let (set, mut device) = (data(1), DeviceSets::new(Device::Cpu).unwrap());
+        let _ = device.gather(&set, &[0], &[]).unwrap();
+        let _ = device.range(&set, 0, 40).unwrap();
+        let _ = device.gather(&set, &[1], &[]).unwrap();
+        assert_eq!(device.sets.len(), 1);
     }
 }

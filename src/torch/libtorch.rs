@@ -1,4 +1,8 @@
-use super::{context::Cudnn, dataset::DeviceSets, parameters::Parameters, parameters::to_vec};
+use super::{
+    context::Cudnn,
+    dataset::{DeviceSets, label_bytes},
+    parameters::{Parameters, to_vec},
+};
 use crate::{Error, Result, data::Dataset, kernels::Outcome, train::Samples};
 use std::cell::RefCell;
 use tch::{Device, Kind, Reduction, Tensor, no_grad_guard};
@@ -17,7 +21,7 @@ pub(crate) struct BatchOutput {
     loss: Tensor,
     /// `f32` `[b, 10]`. Which are right is counted when somebody asks, for many batches at once: that is three operators a step.
     logits: Tensor,
-    /// `i64` `[b]`.
+    /// `i64` `[b]`: digits, or what a [`DeviceBatch`] has.
     labels: Tensor,
 }
 
@@ -25,7 +29,8 @@ pub(crate) struct BatchOutput {
 #[derive(Debug)]
 pub(crate) struct Gradients(pub(super) Tensor);
 
-/// A batch of one's own that lies on the device already: images `f32` `[b, 1, 32, 32]`, labels `i64` `[b]`.
+/// A batch of one's own that lies on the device already: images `f32` `[b, 1, 32, 32]`, labels `i64` `[b]`. Whether these are
+/// digits is read with the outcome: to look at them before, the device would have to be waited for.
 #[derive(Debug)]
 pub(crate) struct DeviceBatch {
     pub images: Tensor,
@@ -57,7 +62,12 @@ impl Libtorch {
         };
         let logits = parameters.model.try_forward(&images)?;
         let no_weights = None::<Tensor>;
-        let loss = logits.f_cross_entropy_loss(&labels, no_weights, Reduction::Mean, -100, 0.0)?;
+        let digits = match samples {
+            // Another label would end all work on a CUDA device, until the program does.
+            Samples::OnDevice(_) => nearest_digits(&labels)?,
+            _ => labels.shallow_clone(),
+        };
+        let loss = logits.f_cross_entropy_loss(&digits, no_weights, Reduction::Mean, -100, 0.0)?;
         let gradients = Tensor::f_run_backward(&[&loss], &parameters.variables, false, false)?;
         let flat: std::result::Result<Vec<_>, _> =
             gradients.iter().map(|gradient| gradient.f_reshape([-1])).collect();
@@ -83,13 +93,17 @@ impl Libtorch {
 }
 
 impl BatchOutput {
-    /// Waits for the loss and the right answers.
+    /// Waits for the loss and the right answers, once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] where a label is no digit.
     pub fn outcome(&self) -> Result<Outcome> {
         let none = || Error::invalid("outcome", "that of a batch", "none");
         BatchOutput::outcomes(&[self])?.pop().ok_or_else(none)
     }
 
-    /// Waits for what batches gave, once for all of them.
+    /// [`outcome`](BatchOutput::outcome) of batches: waits once for all of them.
     pub fn outcomes(outputs: &[&BatchOutput]) -> Result<Vec<Outcome>> {
         if outputs.is_empty() {
             return Ok(vec![]);
@@ -98,14 +112,21 @@ impl BatchOutput {
         let [losses, logits, labels]: [Vec<_>; 3] =
             [each(|it| &it.loss), each(|it| &it.logits), each(|it| &it.labels)];
         let answers = Tensor::f_cat(&logits, 0)?.f_argmax(1, false)?;
-        let right = answers.f_eq_tensor(&Tensor::f_cat(&labels, 0)?)?.f_to_kind(Kind::Float)?;
+        let labels = Tensor::f_cat(&labels, 0)?;
+        let right = answers.f_eq_tensor(&labels)?.f_to_kind(Kind::Float)?;
+        let no_digit = labels.f_ne_tensor(&nearest_digits(&labels)?)?.f_to_kind(Kind::Float)?;
+        // 1 for a right answer, 0 for a wrong one, -1 where the label is no digit.
+        let right = right.f_sub(&no_digit)?;
         let numbers = to_vec(&Tensor::f_cat(&[Tensor::f_stack(&losses, 0)?, right], 0)?)?;
         let (losses, mut right) = numbers.split_at(outputs.len());
         let outcome = |(output, &loss): (&&BatchOutput, &f32)| {
             let own = right.split_off(..output.labels.numel()).unwrap_or_default();
-            Outcome { loss, correct: own.iter().filter(|&&right| right > 0.0).count() }
+            if own.iter().any(|&right| right < 0.0) {
+                label_bytes(&output.labels)?;
+            }
+            Ok(Outcome { loss, correct: own.iter().filter(|&&right| right > 0.0).count() })
         };
-        Ok(outputs.iter().zip(losses).map(outcome).collect())
+        outputs.iter().zip(losses).map(outcome).collect()
     }
 }
 
@@ -114,6 +135,11 @@ impl Gradients {
     pub fn copy_to(&self, to: &mut [f32]) -> Result<()> {
         Ok(self.0.f_copy_data(to, to.len())?)
     }
+}
+
+/// Labels that are digits, unchanged, and the others as the digit nearest to them.
+fn nearest_digits(labels: &Tensor) -> Result<Tensor> {
+    Ok(labels.f_clamp(0_i64, 9)?)
 }
 
 /// How many threads libtorch has.

@@ -5,7 +5,8 @@ use tch::{Device, Kind, Tensor, nn};
 /// With the feature `torch`: batches of tensors, and the network as a module.
 impl Trainer {
     /// One optimizer step on a batch of one's own: `images` `f32` `[n, 1, 32, 32]`, `labels` `i64` `[n]` from 0 to 9. It ends
-    /// no epoch, so a schedule that follows the epochs stays where it is.
+    /// no epoch, so a schedule that follows the epochs stays where it is. Where both lie on the GPU that is trained on, it is waited
+    /// for once: for loss, right answers, and whether the labels are digits.
     ///
     /// # Errors
     ///
@@ -22,9 +23,9 @@ impl Trainer {
             let got = format!("{:?} of shape {:?}", labels.kind(), labels.size());
             return Err(Error::invalid("labels", "Int64 of shape [n]", got));
         }
-        let bytes = label_bytes(labels)?;
         match self.config().device {
             Device::Cpu => {
+                let bytes = label_bytes(labels)?;
                 let images = images.f_to_device(Device::Cpu)?.f_contiguous()?;
                 let images = super::numbers(&images)?.as_chunks().0;
                 self.train_samples(Samples::Own { images, labels: &bytes }, bytes.len())
@@ -32,7 +33,7 @@ impl Trainer {
             device => {
                 let (images, labels) = (images.f_to_device(device)?, labels.f_to_device(device)?);
                 let batch = DeviceBatch { images, labels };
-                self.train_samples(Samples::OnDevice(&batch), bytes.len())
+                self.train_samples(Samples::OnDevice(&batch), n as usize)
             }
         }
     }

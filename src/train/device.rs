@@ -35,7 +35,12 @@ pub enum Device {
 /// assert_eq!(TrainConfig::pytorch().device, device);
 /// ```
 pub fn auto_device() -> (Device, Option<Error>) {
-    match check(Device::Cuda(0)) {
+    chosen(check(Device::Cuda(0)), has_driver)
+}
+
+/// The first CUDA device, by whether it can be trained on, or the CPU.
+fn chosen(cuda: Result<()>, has_driver: impl FnOnce() -> bool) -> (Device, Option<Error>) {
+    match cuda {
         Ok(()) => (Device::Cuda(0), None),
         Err(error) => (Device::Cpu, has_driver().then_some(error)),
     }
@@ -120,5 +125,24 @@ pub(super) mod by_name {
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Device, D::Error> {
         let name = String::deserialize(from)?;
         super::named(&name).ok_or_else(|| de::Error::custom(format!("there is no device {name:?}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Device, chosen};
+    use crate::Error;
+
+    #[test]
+    fn a_gpu_that_cannot_be_used_leaves_the_cpu_and_says_why() {
+        let unusable =
+            || Err(Error::NoDevice { device: "cuda:0".into(), reason: "it is busy".into() });
+        let (device, reason) = chosen(unusable(), || true);
+        assert_eq!(device, Device::Cpu);
+        assert_eq!(reason.unwrap().to_string(), "no device cuda:0: it is busy");
+        // Nobody who has no GPU wants to hear of it.
+        assert!(matches!(chosen(unusable(), || false), (Device::Cpu, None)));
+        let chosen = chosen(Ok(()), || unreachable!("there is a GPU"));
+        assert!(matches!(chosen, (Device::Cuda(0), None)));
     }
 }

@@ -608,6 +608,43 @@ mod tests {
         assert!((there.loss - here.loss).abs() < 1e-4, "{there:?} {here:?}");
     }
 
+    /// The labels of a batch that lies on a GPU are looked at there, with the outcome; the error is a CPU's.
+    #[cfg(feature = "torch")]
+    #[test]
+    fn a_gpu_takes_no_step_on_labels_that_are_no_digits() {
+        use crate::{torch::DeviceBatch, train::Samples};
+        let config =
+            TrainConfig { engine: Engine::Libtorch, ..TrainConfig::pytorch_on(Device::Cpu) };
+        let train = |trainer: &mut super::Trainer, data: &crate::Dataset, labels| {
+            let batch = DeviceBatch { images: data.images(), labels };
+            trainer.train_samples(Samples::OnDevice(&batch), data.len())
+        };
+        let whole = |trainer: &super::Trainer| trainer.checkpoint("a".as_ref()).unwrap();
+        let (data, mut there, mut here) =
+            (blank(20), as_on_a_gpu(config.clone()), super::Trainer::new(config).unwrap());
+        let first = train(&mut there, &data, data.labels()).unwrap();
+        assert_eq!(first, here.train_batch(&data.images(), &data.labels()).unwrap());
+        let before = whole(&there);
+        for wrong in [10, -1, -100, 266, i64::MAX, i64::MIN] {
+            for places in [0..1, 7..8, 0..20] {
+                let labels = data.labels();
+                let _ = labels.narrow(0, places.start, places.end - places.start).fill_(wrong);
+                let expected = here.train_batch(&data.images(), &labels).unwrap_err().to_string();
+                assert!(expected.starts_with("labels: expected digits 0 to 9, got "), "{expected}");
+                assert_eq!(train(&mut there, &data, labels).unwrap_err().to_string(), expected);
+                assert!(whole(&there) == before, "{expected}");
+            }
+        }
+        // As if nothing had been: what the wrong ones came to is not left for the next step.
+        let mut undisturbed = as_on_a_gpu(there.config().clone());
+        for trainer in [&mut undisturbed, &mut there] {
+            while trainer.steps() < 3 {
+                train(trainer, &data, data.labels()).unwrap();
+            }
+        }
+        assert!(whole(&undisturbed) == whole(&there));
+    }
+
     #[test]
     fn another_device_or_engine_is_a_change() {
         let on = |device, engine| TrainConfig { device, engine, ..TrainConfig::pytorch() };

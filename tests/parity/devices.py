@@ -91,9 +91,11 @@ def steps():
     flat.addcdiv_(exp_avg * -1e-3, exp_avg_sq.sqrt().div(0.1).add(1e-8))
     flat.addcmul_(gradients, torch.full([], -1e-3, device=DEVICE))  # SGD, and weight decay
 
-    read = torch.cat([torch.stack([loss]), logits.argmax(1).eq(answers).float()])
+    digits = answers.clamp(0, 9)
+    right = logits.argmax(1).eq(answers).float() - answers.ne(digits).float()
+    read = torch.cat([torch.stack([loss]), right])
     seen = forward(variables, pixels.narrow(0, 500, 500).float().div(white).unsqueeze(1))[-1]
-    return [*variables, gradients, flat, exp_avg, exp_avg_sq, read, seen]
+    return [*variables, gradients, flat, exp_avg, exp_avg_sq, digits, read, seen]
 
 
 def check_gradients():

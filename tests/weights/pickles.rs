@@ -124,6 +124,32 @@ fn lengths_and_frames_that_lie() {
     refused([&b"\x80\x02c"[..], &vec![b'a'; 1 << 16], b"\nb\n."].concat(), "too long or cut short");
 }
 
+/// No pickler writes an instruction that is newer than the protocol which it states.
+#[test]
+fn instructions_of_a_later_protocol_than_the_stated_one() {
+    let text = b"\0\0\0\0\0\0\0";
+    for (needed, instruction) in [
+        (3, &b"C\x01b"[..]),
+        (3, b"B\x01\0\0\0b"),
+        (4, b"\x8c\x01a"),
+        (4, &[b"\x8d\x01", &text[..], b"a"].concat()),
+        (4, &[b"\x8e\x01", &text[..], b"a"].concat()),
+        (4, b"N\x94"),
+        (4, b"X\x0b\0\0\0collectionsX\x0b\0\0\0OrderedDict\x93"),
+        (4, &[b"\x95\x02", &text[..], b"N"].concat()),
+        (5, &[b"\x96\x01", &text[..], b"a"].concat()),
+    ] {
+        for stated in 2..=5 {
+            let pickle = [b"\x80", &[stated][..], instruction, b"."].concat();
+            let later = format!("of protocol {needed} in a pickle of protocol {stated}");
+            for file in files(&pickle) {
+                let refusal = refusal(&file);
+                assert_eq!(refusal.contains(&later), stated < needed, "{stated}: {refusal}");
+            }
+        }
+    }
+}
+
 #[test]
 fn programs_that_make_no_sense() {
     for program in [

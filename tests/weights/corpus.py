@@ -366,7 +366,7 @@ def zip_faults(maker, good):
         behind = local + 30 + name + extra + info.compress_size
         fields += [(behind + 4, 4, "descriptor crc"), (behind + 8, 4, "descriptor packed size"), (behind + 12, 4, "descriptor size")]
     if info.file_size and maker.chance(0.05):
-        crcs = [local + 14, record + 16] + [behind + 4] * bool(described)
+        crcs = [local + 14, record + 16, *([behind + 4] if described else [])]
         bad = bytearray(good)
         for at in crcs:
             bad[at : at + 4] = bytes(4)

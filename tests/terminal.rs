@@ -48,8 +48,8 @@ while True:
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 "#;
 
-/// The terminal after a run, the exit code, and the bars that were seen, each once. At no time does the bar take more than a line, as long as nobody types: what the
-/// terminal echoes can come in the middle of what the program writes.
+/// The terminal after a run, the exit code, and the bars that were seen, each once. At no time does the bar take more than a
+/// line, as long as nobody types: what the terminal echoes can come in the middle of what the program writes.
 fn shown(
     command: &Command,
     columns: u16,
@@ -62,11 +62,15 @@ fn shown(
     let mut child = python.stdout(Stdio::piped()).spawn().unwrap();
     let mut terminal = vt100::Parser::new(24, columns, 0);
     let mut bytes = [0; 64];
-    let mut bars = vec![];
+    let mut bars: Vec<String> = vec![];
     while let Ok(count @ 1..) = child.stdout.as_mut().unwrap().read(&mut bytes) {
         terminal.process(&bytes[..count]);
         let rows = bar_rows(&terminal);
-        bars.extend(rows.iter().filter(|row| !bars.contains(row)).cloned().collect::<Vec<_>>());
+        for row in &rows {
+            if !bars.contains(row) {
+                bars.push(row.clone());
+            }
+        }
         if !until.is_empty() {
             continue;
         }

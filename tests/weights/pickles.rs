@@ -196,7 +196,7 @@ fn one_tensor(offset: &str, shape: &str, strides: &str) -> Vec<u8> {
 }
 
 fn one_tensor_of(count: &str, bytes: usize, offset: &str, shape: &str, strides: &str) -> Vec<u8> {
-    let mut pickle = b"\x80\x02}X\x01\0\0\0xctorch._utils\n_rebuild_tensor_v2\n((".to_vec();
+    let mut pickle = b"\x80\x03}X\x01\0\0\0xctorch._utils\n_rebuild_tensor_v2\n((".to_vec();
     pickle.extend(b"X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpu");
     pickle.extend(latin(count));
     pickle.extend(b"tQ");

@@ -170,6 +170,6 @@ fn the_bar_moves_without_figures() {
     let data = lenet::Dataset::from_pixels(vec![0; 2 * 1024], vec![3, 3]).unwrap();
     let config = lenet::TrainConfig::pytorch_on(lenet::train::Device::Cpu);
     let stats = lenet::Trainer::new(config).unwrap().train_epoch(&data).unwrap();
-    let [loss, accuracy] = &figures::figures(Some(stats))[..] else { panic!() };
-    assert_eq!((loss, accuracy), (&format!("loss {:.4}", stats.loss), &"acc 1.0000".into()));
+    let shown = [format!("loss {:.4}", stats.loss), format!("acc {:.4}", stats.accuracy)];
+    assert_eq!(figures::figures(Some(stats)), shown);
 }

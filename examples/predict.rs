@@ -4,9 +4,7 @@
 
 use anyhow::{Result, bail};
 use clap::{CommandFactory, Parser};
-use lenet::{
-    Classifier, Explanation, Prediction, Prepared, classifier::Reading, data::Classes, image,
-};
+use lenet::{Classifier, Explanation, Prediction, Prepared, classifier::Reading, data::Classes};
 use std::{
     fs,
     io::{self, ErrorKind, Read, Write},

@@ -4,7 +4,7 @@
 
 use anyhow::{Result, bail};
 use clap::{CommandFactory, Parser};
-use lenet::{Classifier, Explanation, Prediction, classifier::Reading, data::Classes, image};
+use lenet::{Classifier, Explanation, Prediction, Prepared, classifier::Reading, data::Classes};
 use std::{
     fs,
     io::{self, ErrorKind, Read, Write},
@@ -200,7 +200,7 @@ fn images_in(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut paths = vec![];
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.is_file() && image::ImageFormat::from_path(&path).is_ok() {
+        if path.is_file() && Prepared::has_extension(&path) {
             paths.push(path);
         }
     }

@@ -171,7 +171,7 @@ pub enum Error {
     },
 
     /// libtorch refused an operation (feature `torch`).
-    #[error("libtorch: {message}")]
+    #[error("libtorch: {message}{}", advice(message))]
     Torch {
         /// The first line of what it said.
         message: String,
@@ -186,6 +186,14 @@ fn wanted(file: &str) -> &'static str {
         "gzip.zip" => "its four emnist-digits-*.gz files",
         _ if file.starts_with("qmnist") => "the four qmnist-*.gz files",
         _ => "the four *-ubyte.gz files",
+    }
+}
+
+/// What to do about what libtorch said, where somebody who trains can do something.
+fn advice(said: &str) -> &'static str {
+    match said.contains("out of memory") {
+        true => " Choose a smaller batch size, or the CPU (--device cpu, Device::Cpu)",
+        false => "",
     }
 }
 
@@ -215,5 +223,26 @@ impl Error {
         got: impl Into<String>,
     ) -> Error {
         Error::Invalid { what, expected: expected.into(), got: got.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Error;
+
+    #[test]
+    fn where_libtorch_has_no_memory_left_the_message_says_what_to_do() {
+        let said = |message: &str| {
+            Error::Torch { message: message.into(), source: message.into() }.to_string()
+        };
+        let advice = "Choose a smaller batch size, or the CPU (--device cpu, Device::Cpu)";
+        for full in [
+            "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 1.00 GiB.",
+            "CUDA error: out of memory.",
+        ] {
+            assert_eq!(said(full), format!("libtorch: {full} {advice}"));
+        }
+        let other = "The size of tensor a (2) must match the size of tensor b (3)";
+        assert_eq!(said(other), format!("libtorch: {other}"));
     }
 }

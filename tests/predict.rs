@@ -165,6 +165,11 @@ fn other_forms_of_pictures_are_refused_by_name() {
         ("a.webp", &b"RIFF\x24\0\0\0WEBPVP8 "[..], "WebP"),
         ("b.gif", b"GIF89a\x01\0\x01\0", "Gif"),
         ("c.tiff", b"II*\0\x08\0\0\0", "Tiff"),
+        (
+            "d.HEIC",
+            b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
+            "a HEIC photograph, which is not read: save it as JPEG or PNG",
+        ),
     ] {
         let path = folder.path().join(name);
         fs::write(&path, bytes).unwrap();
@@ -173,7 +178,12 @@ fn other_forms_of_pictures_are_refused_by_name() {
         let message =
             format!("{name}: image: expected a PNG, JPEG, BMP or PNM that can be read, got ");
         assert!(err.contains(&message) && err.contains(form), "{err}");
+        let path = lenet::Classifier::pretrained().unwrap().classify_file(&path).unwrap_err();
+        assert!(path.to_string().contains(form), "{path}");
     }
+    // In a folder none is passed over.
+    let (output, _, err) = run(predict().arg(folder.path()));
+    assert_eq!((output.status.code(), err.lines().count()), (Some(1), 4), "{err}");
 }
 
 #[test]

@@ -355,8 +355,12 @@ fn folders_that_cannot_be_read_are_refused() {
     type Spoil = fn(&Path);
     let blank =
         |path: PathBuf| GrayImage::from_pixel(30, 30, image::Luma([200])).save(path).unwrap();
-    let faults: [(Spoil, &[&str]); 9] = [
+    let faults: [(Spoil, &[&str]); 10] = [
         (|dir| fs::write(dir.join("six/1.png"), "no PNG").unwrap(), &["six/1.png", "PNG, JPEG"]),
+        (
+            |dir| fs::write(dir.join("six/1.HEIC"), b"\0\0\0\x18ftypheic\0\0\0\0").unwrap(),
+            &["six/1.HEIC", "a HEIC photograph", "save it as JPEG or PNG"],
+        ),
         (|dir| fs::write(dir.join("six/1.webp"), "RIFF").unwrap(), &["six/1.webp", "PNG, JPEG"]),
         (
             |dir| fs::create_dir(dir.join("empty")).unwrap(),

@@ -429,14 +429,21 @@ $("copy").addEventListener("click", async () => {
 async function open(file) {
   if (!network) return;
   try {
-    if (file.type.startsWith("image/")) await openImage(file);
+    const photograph = await named(file);
+    if (photograph || file.type.startsWith("image/")) await openImage(file, photograph);
     else await openWeights(file);
   } catch (error) {
     say(`${file.name || "The file"} is not read: ${error.message}.`);
   }
 }
 
-async function openImage(file) {
+// What a photograph of a telephone is called, by its first bytes: browsers may have no type for it, and few decode it.
+async function named(file) {
+  const brand = (await file.slice(4, 12).text()).match(/^ftyp(he[iv][cmsx]|mif[12]|msf1|avi[fs])$/)?.[1];
+  return brand && (brand.startsWith("avi") ? "an AVIF picture" : "a HEIC photograph");
+}
+
+async function openImage(file, photograph) {
   const image = new Image();
   image.src = URL.createObjectURL(file);
   let picture;
@@ -444,6 +451,7 @@ async function openImage(file) {
     await image.decode();
     picture = small(image);
   } catch {
+    if (photograph) throw new Error(`it is ${photograph}, which this browser can't read: save it as JPEG or PNG`);
     throw new Error("it is no image that this browser can read");
   } finally {
     URL.revokeObjectURL(image.src);

@@ -239,6 +239,15 @@ test("reads pictures, a telephone's photographs too, and goes on after what is n
     await draw(page, ONE);
     await reads(page, 1);
   }
+  // A browser may have no type for a telephone's photograph: it is not taken for weights.
+  for (const [brand, name] of [["heic", "a HEIC photograph"], ["mif1", "a HEIC photograph"], ["avif", "an AVIF picture"]]) {
+    for (const type of ["", "image/heic"]) {
+      await page.click("#clear");
+      await says(page, "^Nothing");
+      await give(`\0\0\0\x18ftyp${brand}\0\0\0\0mif1miaf and no more`, type);
+      await says(page, `^a.file is not read: it is ${name}, which this browser can't read: save it as JPEG or PNG`);
+    }
+  }
   await close(page);
 });
 

@@ -1,11 +1,11 @@
 //! Folders of pictures, one folder a class, as torchvision's `ImageFolder` reads them.
 
+use super::picture::has_extension;
 use crate::{
     Dataset, Error, Result,
     data::{Classes, Preparation, Sets},
     kernels::PIXELS,
 };
-use image::ImageFormat;
 use sha2::{Digest, Sha256};
 use std::{
     fs, io,
@@ -195,7 +195,7 @@ fn pictures_in(class: &Path) -> Result<Vec<PathBuf>> {
             let path = error.path().unwrap_or(class).to_path_buf();
             Error::io("read", path)(io::Error::other(error))
         })?;
-        if entry.file_type().is_file() && ImageFormat::from_path(entry.path()).is_ok() {
+        if entry.file_type().is_file() && has_extension(entry.path()) {
             pictures.push(entry.into_path());
         }
     }

@@ -6,6 +6,7 @@ mod bounds;
 #[allow(clippy::module_inception)] // the noun is the folder's
 mod classifier;
 mod grid;
+mod heif;
 mod histogram;
 mod image_folder;
 mod jpeg;

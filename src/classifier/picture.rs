@@ -1,11 +1,13 @@
 use super::{
+    heif::{check_heif, has_heif_extension},
     jpeg::check_jpeg,
     luminance::{Factor, luminance},
     writing::Writing,
 };
 use crate::{Error, Result, data};
 use image::{
-    DynamicImage, GenericImageView, GrayImage, ImageDecoder, ImageReader, metadata::Orientation,
+    DynamicImage, GenericImageView, GrayImage, ImageDecoder, ImageFormat, ImageReader,
+    metadata::Orientation,
 };
 use std::{
     borrow::Borrow,
@@ -57,9 +59,15 @@ impl Picture<DynamicImage> {
     }
 }
 
+/// Whether a file's name is one of a picture, of a form that is read or of another, so that nobody's is passed over in silence.
+pub(super) fn has_extension(path: &Path) -> bool {
+    ImageFormat::from_path(path).is_ok() || has_heif_extension(path)
+}
+
 /// The image, or why there is none.
 fn decoded(bytes: &[u8]) -> std::result::Result<Picture<DynamicImage>, String> {
     check_jpeg(bytes)?;
+    check_heif(bytes)?;
     let reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
         .map_err(|error| error.to_string())?;

@@ -1,7 +1,7 @@
 use super::{
     bounds::Bounds,
     luminance::Plane,
-    picture::{MOST_PIXELS, Picture, Scale},
+    picture::{self, MOST_PIXELS, Picture, Scale},
     writing::{EDGE, Ink},
 };
 use crate::{
@@ -108,6 +108,18 @@ impl Prepared {
     /// be read.
     pub fn open(path: impl AsRef<Path>) -> Result<Prepared> {
         Prepared::of(&Picture::open(path.as_ref())?)
+    }
+
+    /// Whether a file in a folder is a picture by its name's extension: of a form that is read, or of another, such as HEIC, which
+    /// [`open`](Prepared::open) refuses by name.
+    ///
+    /// ```
+    /// use lenet::Prepared;
+    ///
+    /// assert_eq!(["3.jpg", "IMG_3.HEIC", "3.txt"].map(Prepared::has_extension), [true, true, false]);
+    /// ```
+    pub fn has_extension(path: impl AsRef<Path>) -> bool {
+        picture::has_extension(path.as_ref())
     }
 
     fn of<I: Borrow<DynamicImage>>(picture: &Picture<I>) -> Result<Prepared> {

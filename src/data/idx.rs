@@ -46,20 +46,10 @@ impl Idx {
         parse(&bytes, BYTES).map_err(|reason| Error::malformed(path, "IDX", reason))
     }
 
-    /// Reads QMNIST's labels: of `[n, columns]` big-endian integers of 32 bits, gzipped or not, the first in each row.
+    /// Reads a file of QMNIST's labels: see [`Idx::first_column`].
     pub(super) fn read_first_column(path: &Path) -> Result<Idx> {
-        let malformed = |reason| Error::malformed(path, "IDX", reason);
         let bytes = fs::read(path).map_err(Error::io("read", path))?;
-        let Idx { sizes, numbers } = parse(&bytes, INTEGERS).map_err(malformed)?;
-        let &[n, columns @ 1..=usize::MAX] = &sizes[..] else {
-            return Err(malformed(format!("sizes {sizes:?}, not [n, columns]")));
-        };
-        let (numbers, _) = numbers.as_chunks();
-        let firsts = numbers.iter().step_by(columns).map(|&number| i32::from_be_bytes(number));
-        let bytes = firsts.enumerate().map(|(at, label)| {
-            u8::try_from(label).map_err(|_| malformed(format!("label {at} is {label}, no byte")))
-        });
-        Ok(Idx { sizes: vec![n], numbers: bytes.collect::<Result<_>>()? })
+        parse_first_column(&bytes).map_err(|reason| Error::malformed(path, "IDX", reason))
     }
 
     /// Reads the bytes of a file, gzipped or not.
@@ -70,6 +60,39 @@ impl Idx {
     pub fn from_bytes(bytes: &[u8]) -> Result<Idx> {
         parse(bytes, BYTES).map_err(|reason| Error::malformed("<bytes>", "IDX", reason))
     }
+
+    /// Reads the bytes of a file of QMNIST's labels: of `[n, columns]` big-endian integers of 32 bits, gzipped or not, the first in
+    /// each row.
+    ///
+    /// ```
+    /// use lenet::data::Idx;
+    ///
+    /// let row = [0, 0, 0, 7, 0, 0, 0x10, 0x92]; // a 7, and who wrote it
+    /// let labels = Idx::first_column(&[&[0, 0, 12, 2, 0, 0, 0, 1, 0, 0, 0, 2], &row[..]].concat())?;
+    /// assert_eq!((labels.sizes, labels.numbers), (vec![1], vec![7]));
+    /// # Ok::<(), lenet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Malformed`] where they are no whole such file, or a first number is no byte.
+    pub fn first_column(bytes: &[u8]) -> Result<Idx> {
+        parse_first_column(bytes).map_err(|reason| Error::malformed("<bytes>", "IDX", reason))
+    }
+}
+
+/// Parses a file of `[n, columns]` integers into their first column.
+fn parse_first_column(bytes: &[u8]) -> std::result::Result<Idx, String> {
+    let Idx { sizes, numbers } = parse(bytes, INTEGERS)?;
+    let &[n, columns @ 1..=usize::MAX] = &sizes[..] else {
+        return Err(format!("sizes {sizes:?}, not [n, columns]"));
+    };
+    let (numbers, _) = numbers.as_chunks();
+    let firsts = numbers.iter().step_by(columns).map(|&number| i32::from_be_bytes(number));
+    let bytes = firsts.enumerate().map(|(at, label)| {
+        u8::try_from(label).map_err(|_| format!("label {at} is {label}, no byte"))
+    });
+    Ok(Idx { sizes: vec![n], numbers: bytes.collect::<std::result::Result<_, _>>()? })
 }
 
 /// Parses a file with numbers of this type; the numbers are given as bytes.

@@ -9,6 +9,7 @@ wrong that a reader can see: a size, a count, an offset, a version, a type, a ch
 
 import collections
 import io
+import json
 import pickle
 import random
 import struct
@@ -205,7 +206,7 @@ class Maker:
         if self.chance(0.7):
             entries["version"] = b"3\n"
         if self.chance():
-            entries |= {".format_version": b"1", ".storage_alignment": b"64", ".data/serialization_id": b"0" * 40}
+            entries |= {".format_version": b"1", ".storage_alignment": self.pick(b"64", b"48", b"4096"), ".data/serialization_id": b"0" * 40}
         for key, storage in keys.values():
             content = storage.bytes
             if endian == b"big":
@@ -364,6 +365,12 @@ def zip_faults(maker, good):
     if described:
         behind = local + 30 + name + extra + info.compress_size
         fields += [(behind + 4, 4, "descriptor crc"), (behind + 8, 4, "descriptor packed size"), (behind + 12, 4, "descriptor size")]
+    if info.file_size and maker.chance(0.05):
+        crcs = [local + 14, record + 16, *([behind + 4] if described else [])]
+        bad = bytearray(good)
+        for at in crcs:
+            bad[at : at + 4] = bytes(4)
+        return "entry-crc-0", bytes(bad)
     at, size, name = maker.random.choice(fields)
     old = int.from_bytes(good[at : at + size], "little")
     choices = sizes_of(size) | {old + 1, old - 1, old + 2**(8 * size - 1), old ^ 1 << maker.random.randrange(8 * size)}
@@ -373,8 +380,6 @@ def zip_faults(maker, good):
     if "flags" in name:
         choices = {old ^ bit for bit in (1, 8, 0x20, 0x40, 0x2000)}
     if name.startswith("local") and described and name.split(" ", 1)[1] in ("crc", "packed size", "size"):
-        choices -= {0}
-    if "crc" in name and not name.startswith("directory"):
         choices -= {0}
     if zip64 and name.startswith("end "):
         choices -= {256**size - 1}
@@ -471,6 +476,8 @@ def fault(maker, form):
         ("pickle-cut", {"pickle": lambda it: it[: maker.random.randrange(2, len(it))]}),
         ("pickle-more", {"pickle": lambda it: it + maker.pick(b"\0", b".", it)}),
         ("pickle-protocol", {"pickle": lambda it: it[:1] + maker.pick(b"\0", b"\1", b"\6", b"\xff") + it[2:]}),
+        # Instructions of protocol 4 in what says that it is older.
+        ("pickle-older", {"pickle": lambda it: it[:1] + (maker.pick(b"\2", b"\3") if it[1] >= 4 else b"\1") + it[2:]}),
     ]
     ids = [
         ("id-key-bytes", {"item": lambda item: (*item[:2], item[2].encode(), *item[3:])}),
@@ -493,7 +500,7 @@ def fault(maker, form):
         entries = [
             ("record-version", {"entries": lambda it: it | {"version": maker.pick(b"0\n", b"11\n", b"x", b"4294967296\n")}}),
             ("record-format", {"entries": lambda it: it | {".format_version": maker.pick(b"0", b"2", b"")}}),
-            ("record-alignment", {"entries": lambda it: it | {".storage_alignment": maker.pick(b"0", b"63", b"")}}),
+            ("record-alignment", {"entries": lambda it: it | {".storage_alignment": maker.pick(b"0", b"65600", b"")}}),
             ("record-order", {"entries": lambda it: it | {"byteorder": maker.pick(b"", b"middle", b"Little")}}),
             ("record-storage-long", {"entries": lambda it: it | {"data/0": it["data/0"] + b"\0"}}),
             ("record-storage-short", {"entries": lambda it: it | {"data/0": it["data/0"][:-1]}}),
@@ -531,6 +538,8 @@ def safetensors_fault(maker, good):
     length = struct.unpack("<Q", good[:8])[0]
     header, data = good[8 : 8 + length].decode(), good[8 + length :]
 
+    without = json.dumps({name: tensor for name, tensor in json.loads(header).items() if name != "__metadata__"})
+
     def built(header, data=data, length=None):
         return struct.pack("<Q", len(header) if length is None else length) + header.encode() + data
 
@@ -543,6 +552,8 @@ def safetensors_fault(maker, good):
         ("cut", built(header, data[:-1])),
         ("more", built(header, data + b"\0")),
         ("twice", built(header.rstrip()[:-1] + "," + header.rstrip()[1:])),
+        ("metadata-twice", built('{"__metadata__":{},"__metadata__":{},' + without[1:])),
+        ("metadata-key-twice", built('{"__metadata__":{"a":"1","a":"' + maker.pick("1", "2") + '"},' + without[1:])),
         ("json", built(header.replace(":", ";", 1))),
         ("checksum", built(header.rstrip()[:-1] + ',"__metadata__":{"lenet.sha256":"' + "0" * 64 + '"}}' if "__metadata__" not in header
                            else header.replace("__metadata__\":{", "__metadata__\":{\"lenet.sha256\":\"" + "0" * 64 + '",', 1))),

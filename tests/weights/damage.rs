@@ -87,6 +87,17 @@ fn faulty_safetensors() {
 
     let twice = r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]}}"#;
     assert_refused(&safetensors(twice, &[0; 4]), "two tensors are named \"a\"");
+    let tensor = r#""a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}"#;
+    let with = |metadata: &str| safetensors(&format!("{{{metadata},{tensor}}}"), &[0; 4]);
+    for good in [r#""__metadata__":{"x":"1","y":"1"}"#, r#""__metadata__":null"#] {
+        StateDict::from_bytes(&with(good)).unwrap();
+    }
+    for twice in [r#"{"x":"1","x":"1"}"#, r#"{"x":"1","y":"","\u0078":"2"}"#] {
+        let twice = format!(r#""__metadata__":{twice}"#);
+        assert_refused(&with(&twice), "two keys of the metadata are named \"x\"");
+    }
+    refusal(&with(r#""__metadata__":{},"__metadata__":{"x":"1"}"#));
+    refusal(&with(r#""__metadata__":7"#));
     assert_refused(&safetensors(&format!("{{{}", "[".repeat(1 << 20)), &[]), "JSON");
 
     // A header longer than the file, and one longer than memory.

@@ -124,6 +124,32 @@ fn lengths_and_frames_that_lie() {
     refused([&b"\x80\x02c"[..], &vec![b'a'; 1 << 16], b"\nb\n."].concat(), "too long or cut short");
 }
 
+/// No pickler writes an instruction that is newer than the protocol which it states.
+#[test]
+fn instructions_of_a_later_protocol_than_the_stated_one() {
+    let text = b"\0\0\0\0\0\0\0";
+    for (needed, instruction) in [
+        (3, &b"C\x01b"[..]),
+        (3, b"B\x01\0\0\0b"),
+        (4, b"\x8c\x01a"),
+        (4, &[b"\x8d\x01", &text[..], b"a"].concat()),
+        (4, &[b"\x8e\x01", &text[..], b"a"].concat()),
+        (4, b"N\x94"),
+        (4, b"X\x0b\0\0\0collectionsX\x0b\0\0\0OrderedDict\x93"),
+        (4, &[b"\x95\x02", &text[..], b"N"].concat()),
+        (5, &[b"\x96\x01", &text[..], b"a"].concat()),
+    ] {
+        for stated in 2..=5 {
+            let pickle = [b"\x80", &[stated][..], instruction, b"."].concat();
+            let later = format!("of protocol {needed} in a pickle of protocol {stated}");
+            for file in files(&pickle) {
+                let refusal = refusal(&file);
+                assert_eq!(refusal.contains(&later), stated < needed, "{stated}: {refusal}");
+            }
+        }
+    }
+}
+
 #[test]
 fn programs_that_make_no_sense() {
     for program in [
@@ -170,7 +196,7 @@ fn one_tensor(offset: &str, shape: &str, strides: &str) -> Vec<u8> {
 }
 
 fn one_tensor_of(count: &str, bytes: usize, offset: &str, shape: &str, strides: &str) -> Vec<u8> {
-    let mut pickle = b"\x80\x02}X\x01\0\0\0xctorch._utils\n_rebuild_tensor_v2\n((".to_vec();
+    let mut pickle = b"\x80\x03}X\x01\0\0\0xctorch._utils\n_rebuild_tensor_v2\n((".to_vec();
     pickle.extend(b"X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpu");
     pickle.extend(latin(count));
     pickle.extend(b"tQ");

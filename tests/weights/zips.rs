@@ -135,6 +135,12 @@ fn an_archive_packed_anew_opens() {
     // Unpacked and packed again by a program that keeps folders.
     let folders = changed(|entries| entries.insert(0, entry("state_dict/data/", "")));
     assert_tiny(&StateDict::from_bytes(&folders).unwrap(), "with a folder");
+    // torch.utils.serialization.config.save.storage_alignment may be any.
+    for alignment in ["1", "48", "65536"] {
+        let aligned =
+            changed(|entries| find(entries, ".storage_alignment").content = alignment.into());
+        assert_tiny(&StateDict::from_bytes(&aligned).unwrap(), alignment);
+    }
     // PyTorch before 2.1 wrote no byteorder.
     let old = changed(|entries| entries.retain(|entry| !entry.name.ends_with("byteorder")));
     assert_tiny(&StateDict::from_bytes(&old).unwrap(), "without byteorder");
@@ -271,9 +277,13 @@ fn entries_that_need_a_version_that_there_is_not() {
 #[test]
 fn an_entry_that_is_not_used_is_checked_too() {
     assert_refused(&changed(|entries| find(entries, "id").crc = Some(1)), "the CRC of");
-    for (record, content) in
-        [("/version", "11\n"), ("/version", "three"), ("format_version", "2"), ("alignment", "63")]
-    {
+    for (record, content) in [
+        ("/version", "11\n"),
+        ("/version", "three"),
+        ("format_version", "2"),
+        ("alignment", "0"),
+        ("alignment", "65600"),
+    ] {
         refusal(&changed(|entries| find(entries, record).content = content.into()));
     }
 }

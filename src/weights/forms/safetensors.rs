@@ -1,12 +1,12 @@
 //! safetensors: a length, a JSON header with each tensor's dtype, shape and offsets, and the tensors' bytes.
 //!
 //! The `safetensors` crate reads and writes it. It refuses gaps, overlaps, and lengths that do not add up; two tensors of
-//! one name, of which it would keep either, are refused here.
+//! one name, or two values of one key in the metadata, of which it would keep either, are refused here.
 
 use std::{collections::HashSet, fmt};
 
 use safetensors::{Dtype as FileDtype, SafeTensors, tensor::TensorView};
-use serde::de::{Deserializer as _, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 
 use crate::seal;
 
@@ -90,27 +90,50 @@ fn sort_metadata(file: &mut [u8], weights: &StateDict) -> Parsed<()> {
     Ok(())
 }
 
+/// Refuses what stands twice in the header: a tensor, the metadata, or a key of theirs. The crate would keep the last one.
 fn refuse_duplicates(json: &[u8]) -> Parsed<()> {
-    struct DistinctKeys;
+    let mut json = serde_json::Deserializer::from_slice(json);
+    let header = DistinctKeys { of_metadata: false };
+    header.deserialize(&mut json).map_err(|error| Fault(format!("header: {error}")))
+}
 
-    impl<'de> Visitor<'de> for DistinctKeys {
-        type Value = ();
+/// An object whose keys are all different: the header, or the metadata in it.
+struct DistinctKeys {
+    of_metadata: bool,
+}
 
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
+impl<'de> DeserializeSeed<'de> for DistinctKeys {
+    type Value = ();
 
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-            let mut seen = HashSet::new();
-            while let Some((key, IgnoredAny)) = map.next_entry::<String, _>()? {
-                if let Some(key) = seen.replace(key) {
-                    return Err(A::Error::custom(format!("two tensors are named {key:?}")));
-                }
-            }
-            Ok(())
-        }
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for DistinctKeys {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
     }
 
-    let mut json = serde_json::Deserializer::from_slice(json);
-    json.deserialize_map(DistinctKeys).map_err(|error| Fault(format!("header: {error}")))
+    /// A null in the place of the metadata, which the crate takes for none.
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut seen = HashSet::new();
+        while let Some(key) = map.next_key::<String>()? {
+            match key == METADATA && !self.of_metadata {
+                true => map.next_value_seed(DistinctKeys { of_metadata: true })?,
+                false => map.next_value::<IgnoredAny>().map(drop)?,
+            }
+            if let Some(key) = seen.replace(key) {
+                let what = if self.of_metadata { "keys of the metadata" } else { "tensors" };
+                return Err(A::Error::custom(format!("two {what} are named {key:?}")));
+            }
+        }
+        Ok(())
+    }
 }

@@ -65,6 +65,10 @@ const EXPANDED_PER_BYTE: usize = 8;
 /// The versions of a zip's records that are known: torch.load's own range.
 const VERSIONS: std::ops::RangeInclusive<u32> = 1..=10;
 
+/// The alignments of storages, in bytes, that torch.save can have been told: any, not the powers of two alone. The padding is an
+/// extra field of a zip, which has no more bytes, so that torch.load fails from 65,600 on. (PyTorch 2.13)
+const ALIGNMENTS: std::ops::RangeInclusive<u32> = 1..=1 << 16;
+
 /// Whether `bytes` begin like a zip or a legacy file.
 pub(super) fn is_file(bytes: &[u8]) -> bool {
     bytes.starts_with(MAGIC) || is_legacy(bytes)
@@ -112,8 +116,8 @@ fn read_zip(bytes: &[u8]) -> Parsed<StateDict> {
     if let Some(version) = number(".format_version")?.filter(|version| *version != 1) {
         return Err(format!("version {version} of its form, known is 1").into());
     }
-    if number(".storage_alignment")?.is_some_and(|alignment| !alignment.is_power_of_two()) {
-        return Err("the storages' alignment is not a power of two".into());
+    if let Some(alignment) = number(".storage_alignment")?.filter(|it| !ALIGNMENTS.contains(it)) {
+        return Err(format!("an alignment of {alignment} bytes, known are {ALIGNMENTS:?}").into());
     }
     let pickled = archive.read(&format!("{root}data.pkl"))?;
     let pickle = Pickle::read_whole(&pickled, &allowed()).map_err(|fault| fault.at("data.pkl"))?;

@@ -42,3 +42,13 @@ pub(super) const BUILD: u8 = b'b';
 pub(super) const BINPERSID: u8 = b'Q';
 pub(super) const PROTO: u8 = 0x80;
 pub(super) const FRAME: u8 = 0x95;
+
+/// The protocol that an instruction came with. Those from before 2 are not told apart.
+pub(super) fn protocol(instruction: u8) -> u8 {
+    match instruction {
+        BINBYTES | SHORT_BINBYTES => 3,
+        SHORT_BINUNICODE | BINUNICODE8 | BINBYTES8 | STACK_GLOBAL | MEMOIZE | FRAME => 4,
+        BYTEARRAY8 => 5,
+        _ => 2,
+    }
+}

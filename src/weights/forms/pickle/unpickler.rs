@@ -29,6 +29,7 @@ pub(super) fn read<'a>(bytes: &'a [u8], allowed: &[Global<'_>]) -> Parsed<Pickle
     let mut unpickler = Unpickler {
         bytes,
         allowed,
+        protocol: 0,
         position: 0,
         frame_end: 0,
         objects: Vec::new(),
@@ -57,6 +58,8 @@ struct Unpickler<'a, 'l> {
     bytes: &'a [u8],
     /// The globals that may be named.
     allowed: &'l [Global<'l>],
+    /// The protocol that the pickle states, which no instruction may be newer than: no pickler writes such.
+    protocol: u8,
     position: usize,
     /// Where the frame that `position` is in ends; at or before `position` outside of frames.
     frame_end: usize,
@@ -76,6 +79,14 @@ impl<'a> Unpickler<'a, '_> {
         let instruction = self.u8()?;
         if first && instruction != op::PROTO {
             return Err("a pickle of protocol 2 to 5 begins with 80".into());
+        }
+        let needed = op::protocol(instruction);
+        if !first && needed > self.protocol {
+            let stated = self.protocol;
+            return Err(format!(
+                "instruction {instruction:#04x} of protocol {needed} in a pickle of protocol {stated}"
+            )
+            .into());
         }
         match instruction {
             op::PROTO => self.protocol(first)?,
@@ -213,6 +224,7 @@ impl<'a> Unpickler<'a, '_> {
         if !first || !PROTOCOLS.contains(&protocol) {
             return Err(format!("protocol {protocol}; known are 2 to 5, once, at the start").into());
         }
+        self.protocol = protocol;
         Ok(())
     }
 

@@ -161,10 +161,10 @@ fn behind(sums: &[Sum]) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Orientation, Plane};
+    use super::{Factor, Orientation, Plane};
     use image::{DynamicImage, GrayImage, ImageBuffer, Rgba, RgbaImage};
 
-    fn luminance(image: &DynamicImage) -> crate::Result<(Plane, u32)> {
+    fn luminance(image: &DynamicImage) -> crate::Result<(Plane, Factor)> {
         super::luminance(image, Orientation::NoTransforms)
     }
 
@@ -172,7 +172,7 @@ mod tests {
     fn puts_behind_what_the_ink_stands_out_from() {
         // Ink on nothing, dark and light.
         for (ink, under) in [(0, 1.0), (60, 1.0), (200, 0.0), (255, 0.0)] {
-            let image = RgbaImage::from_fn(9, 9, |x, _| {
+            let image = RgbaImage::from_fn(29, 29, |x, _| {
                 if x == 4 { Rgba([ink, ink, ink, 255]) } else { Rgba([ink, ink, ink, 0]) }
             });
             let (plane, _) = luminance(&image.into()).unwrap();
@@ -180,7 +180,7 @@ mod tests {
             assert!((plane.get_pixel(4, 0).0[0] - f32::from(ink) / 255.0).abs() < 1e-3);
         }
         // Dark ink on light paper whose corner is missing.
-        let image = RgbaImage::from_fn(9, 9, |x, y| match (x, y) {
+        let image = RgbaImage::from_fn(29, 29, |x, y| match (x, y) {
             (0, 0) => Rgba([0, 0, 0, 0]),
             (4, _) => Rgba([0, 0, 0, 255]),
             _ => Rgba([230, 230, 230, 255]),
@@ -190,16 +190,31 @@ mod tests {
     }
 
     #[test]
+    fn tiny_images_get_more_pixels() {
+        let image = GrayImage::from_fn(8, 10, |x, _| [if x < 4 { 0 } else { 255 }].into());
+        let (plane, factor) = luminance(&image.into()).unwrap();
+        assert_eq!((plane.dimensions(), factor), ((40, 50), Factor::Enlarged(5)));
+        // What is between two pixels goes from one to the other; their middles are as they were.
+        let row: Vec<_> = (0..40).map(|x| plane.get_pixel(x, 25).0[0]).collect();
+        assert!(row.iter().all(|value| (0.0..=1.0).contains(value)));
+        assert!((row[17] - 0.0).abs() < 0.05 && (row[22] - 1.0).abs() < 0.05, "{row:?}");
+        assert!(row[18] < row[19] && row[19] < row[20] && row[20] < row[21], "{row:?}");
+
+        let large_enough = GrayImage::new(24, 24);
+        assert_eq!(luminance(&large_enough.into()).unwrap().1, Factor::Reduced(1));
+    }
+
+    #[test]
     fn averages_large_images_and_takes_any_numbers() {
         let (plane, factor) =
             luminance(&GrayImage::from_pixel(5001, 1000, [51].into()).into()).unwrap();
-        assert_eq!((plane.dimensions(), factor), ((2501, 500), 2));
+        assert_eq!((plane.dimensions(), factor), ((2501, 500), Factor::Reduced(2)));
         assert!(plane.pixels().all(|pixel| (pixel.0[0] - 0.2).abs() < 1e-3));
 
         // However narrow.
         let (plane, factor) =
             luminance(&GrayImage::from_pixel(1, 3 << 21, [51].into()).into()).unwrap();
-        assert_eq!((plane.dimensions(), factor), ((1, 1 << 21), 3));
+        assert_eq!((plane.dimensions(), factor), ((1, 1 << 21), Factor::Reduced(3)));
         assert!(plane.pixels().all(|pixel| (pixel.0[0] - 0.2).abs() < 1e-3));
 
         let strange = [f32::NAN, f32::INFINITY, -1.0, 1e30];

@@ -32,6 +32,9 @@ const FLAT_SHARE: f32 = 0.6;
 /// The border is one pixel wide for each of these that the picture's shorter side has.
 const BORDER: u32 = 32;
 
+/// The darkest and the lightest level of a tiny picture: this share of its pixels is darker, or lighter.
+const EXTREME: f32 = 0.05;
+
 /// A photograph's background is told from this many means along each side: noise and thin strokes vanish in them.
 const CELLS: u32 = 48;
 
@@ -81,6 +84,30 @@ impl Background {
         let surface = Surface::of(&cells);
         let shadows = Some(Shadows::of(&cells, columns, &surface));
         Background { surface, shadows, noise, flat: false }
+    }
+
+    /// Of a tiny picture: one level, its darkest or its lightest, though ink may fill the border. Ink seldom covers more than half of it,
+    /// and seldom all corners.
+    pub fn of_tiny(plane: &Plane) -> Background {
+        let mut values = plane.as_raw().clone();
+        values.sort_unstable_by(f32::total_cmp);
+        let at = |share: f32| {
+            values.get((share * values.len() as f32) as usize).copied().unwrap_or_default()
+        };
+        let (low, high) = (at(EXTREME), at(1.0 - EXTREME));
+        let is_light = |value: f32| value > (low + high) / 2.0;
+        let (right, bottom) = (plane.width() - 1, plane.height() - 1);
+        let corners = [(0, 0), (right, 0), (0, bottom), (right, bottom)];
+        let light_corners = corners.iter().filter(|&&(x, y)| is_light(value(plane, x, y))).count();
+        let light = values.iter().filter(|&&value| is_light(value)).count();
+        let share = light as f32 / values.len() as f32 + light_corners as f32 / 4.0;
+        let level = if share > 1.0 { high } else { low };
+        Background {
+            surface: Surface::level(level),
+            shadows: None,
+            noise: noise(plane),
+            flat: true,
+        }
     }
 
     /// The darkest and the lightest that it may be at a pixel of `plane`, which it is the background of: they differ at the

@@ -74,7 +74,10 @@ const COHERENT: f32 = 0.05;
 
 impl Writing {
     /// `None` where there is nothing on it.
-    pub fn of(plane: &Plane) -> Option<Writing> {
+    pub fn of(plane: &Plane, is_tiny: bool) -> Option<Writing> {
+        if is_tiny {
+            return Writing::on(plane, &Background::of_tiny(plane), (0, 0));
+        }
         let Some((cut, bounds)) = sheet(plane) else {
             return Writing::within(plane, (0, 0));
         };
@@ -92,10 +95,14 @@ impl Writing {
         }
     }
 
-    /// On what lies at this place of the picture: dark ink or light ink, of which there is more.
+    /// On what lies at this place of the picture.
     fn within(plane: &Plane, place: (u32, u32)) -> Option<Writing> {
-        let background = Background::of(plane);
-        let pages = [true, false].map(|dark| Writing::in_ink(plane, &background, place, dark));
+        Writing::on(plane, &Background::of(plane), place)
+    }
+
+    /// In dark ink or in light ink, of which there is more.
+    fn on(plane: &Plane, background: &Background, place: (u32, u32)) -> Option<Writing> {
+        let pages = [true, false].map(|dark| Writing::in_ink(plane, background, place, dark));
         let amount = |writing: &Writing| {
             let share = |piece: &Piece| match () {
                 // The shade, or the light, on a part of the paper goes on beyond the picture.

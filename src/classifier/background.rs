@@ -1,7 +1,7 @@
 //! What there would be without the ink: one level, or paper under uneven light.
 
 use super::{grid::Grid, luminance::Plane};
-use std::ops::Range;
+use std::{f32::consts::PI, ops::Range};
 
 /// The background's luminance at each pixel, and how much pixels differ from it without being ink.
 #[derive(Debug)]
@@ -49,6 +49,13 @@ const HOLE: i64 = 2;
 
 /// A shadow is as dark as the median of its cells that are no further than this many cells away.
 const NEAR: i64 = 6;
+
+/// A surface that more than this share of the cells fit is the background's.
+const MOST: f32 = 0.85;
+
+/// Otherwise it is looked for from so many parts of the border, each of what lies so far from the middle in one direction.
+const PARTS: usize = 8;
+const REACH: f32 = 0.6;
 
 /// Noise is told from blocks of so many pixels across and down, or of fewer where the picture is small: more than JPEG's eight.
 const BLOCK: u32 = 12;
@@ -334,24 +341,25 @@ impl Surface {
         self.value(position(x, plane.width()), position(y, plane.height()))
     }
 
-    /// The one that most cells fit: fitted to the border, or, where an edge of a shadow crosses the picture, to a half of it.
+    /// The one that most cells fit: fitted to the border, or, where an edge of a shadow crosses the picture, to a part of it.
     fn of(cells: &[Cell]) -> Surface {
         let cells: Vec<Cell> = cells.iter().filter(|cell| !cell.mean.is_nan()).copied().collect();
-        let halves: [fn(&Cell) -> bool; 5] = [
-            |_| true,
-            |cell| cell.x < 0.0,
-            |cell| cell.x > 0.0,
-            |cell| cell.y < 0.0,
-            |cell| cell.y > 0.0,
-        ];
-        let fits = halves.into_iter().map(|half| Surface::fit(&cells, half));
-        let best = fits.reduce(|best, other| if other.1 > 1.1 * best.1 { other } else { best });
-        best.map_or(Surface::level(0.0), |(surface, _)| surface)
+        let whole = Surface::fit(&cells, |_| true);
+        if whole.1 > MOST * cells.len() as f32 {
+            return whole.0;
+        }
+        let parts = (0..PARTS).map(|part| {
+            let (sin, cos) = (part as f32 * 2.0 * PI / PARTS as f32).sin_cos();
+            Surface::fit(&cells, move |cell| cos * cell.x + sin * cell.y > REACH)
+        });
+        let best =
+            parts.fold(whole, |best, other| if other.1 > 1.1 * best.1 { other } else { best });
+        best.0
     }
 
     /// Fitted to the border, then again and again to those cells that it fits so far: the background's, not the ink's. And how
     /// many cells it fits.
-    fn fit(cells: &[Cell], start: fn(&Cell) -> bool) -> (Surface, f32) {
+    fn fit(cells: &[Cell], start: impl Fn(&Cell) -> bool) -> (Surface, f32) {
         let mut weights: Vec<f32> =
             cells.iter().map(|cell| f32::from(u8::from(cell.outer && start(cell)))).collect();
         let mut surface = Surface::level(0.0);

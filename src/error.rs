@@ -192,7 +192,7 @@ fn wanted(file: &str) -> &'static str {
 /// What to do about what libtorch said, where somebody who trains can do something.
 fn advice(said: &str) -> &'static str {
     match said.contains("out of memory") {
-        true => " Choose a smaller batch size, or the CPU (--device cpu, Device::Cpu)",
+        true => ". Choose a smaller batch size, or the CPU (--device cpu, Device::Cpu)",
         false => "",
     }
 }
@@ -237,10 +237,10 @@ mod tests {
         };
         let advice = "Choose a smaller batch size, or the CPU (--device cpu, Device::Cpu)";
         for full in [
-            "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 1.00 GiB.",
-            "CUDA error: out of memory.",
+            "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 1.00 GiB",
+            "CUDA error: out of memory",
         ] {
-            assert_eq!(said(full), format!("libtorch: {full} {advice}"));
+            assert_eq!(said(full), format!("libtorch: {full}. {advice}"));
         }
         let other = "The size of tensor a (2) must match the size of tensor b (3)";
         assert_eq!(said(other), format!("libtorch: {other}"));

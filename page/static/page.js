@@ -439,8 +439,8 @@ async function open(file) {
 
 // What a photograph of a telephone is called, by its first bytes: browsers may have no type for it, and few decode it.
 async function named(file) {
-  const brand = (await file.slice(4, 12).text()).match(/^ftyp(he[iv][cmsx]|mif[12]|msf1|avi[fs])$/)?.[1];
-  return brand && (brand.startsWith("avi") ? "an AVIF picture" : "a HEIC photograph");
+  const [, brands] = (await file.slice(4, 64).text()).match(/^ftyp((?:he[iv][cmsx]|mif[12]|msf1|avi[fs]).*)/s) ?? [];
+  return brands && (/avi[fs]/.test(brands) ? "an AVIF picture" : "a HEIC photograph");
 }
 
 async function openImage(file, photograph) {

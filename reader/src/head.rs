@@ -1,7 +1,7 @@
 use crate::pictures::Random;
 
 /// Hidden units.
-const HIDDEN: usize = 24;
+const HIDDEN: usize = 48;
 
 /// Tells digits from all else by what a layer gives: one hidden layer of tanh, and a logistic unit, trained by Adam.
 pub struct Head {

@@ -82,7 +82,11 @@ pub fn calibrate(from: &Path, to: &Path) -> Result<()> {
         digits.iter().map(|image| (features(&plain.stages_of(image)), false)).collect();
     eprintln!("{} digits", examples.len());
     for (number, kind) in Kind::ALL.into_iter().enumerate() {
-        let count = if kind == Kind::Letter { 12_000 } else { 4_000 };
+        let count = match kind {
+            Kind::Letter => 12_000,
+            Kind::Scribble => 10_000,
+            _ => 4_000,
+        };
         for prepared in sets::others(kind, Share::Training, &faces, count, 20 + number as u64) {
             examples.push((features(&plain.stages(&prepared)), true));
         }

@@ -50,10 +50,11 @@ const HOLE: i64 = 2;
 /// A shadow is as dark as the median of its cells that are no further than this many cells away.
 const NEAR: i64 = 6;
 
-/// A surface that more than this share of the cells fit is the background's.
+/// A surface that more than this share of the cells fit is the background's, and no other one is looked for.
 const MOST: f32 = 0.85;
 
-/// Otherwise it is looked for from so many parts of the border, each of what lies so far from the middle in one direction.
+/// Otherwise surfaces are fitted to so many parts of the border as well, one for each of as many directions from the picture's middle:
+/// the cells that lie further in that direction than this, where the edges are at 1.
 const PARTS: usize = 8;
 const REACH: f32 = 0.6;
 

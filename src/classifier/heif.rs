@@ -3,8 +3,8 @@
 /// The extensions of such files that `image` does not know.
 const EXTENSIONS: [&str; 4] = ["heic", "heif", "heics", "heifs"];
 
-/// What such a file is called, by the brands that it may name first or among those that it is compatible with. The container
-/// (ISO 14496-12) is that of videos, too, whose brands are others.
+/// What such a file is called, by its brands: the major one or a compatible one. The container (ISO 14496-12) holds videos, too, whose
+/// brands are others.
 const BRANDS: [(&str, &[&[u8; 4]]); 3] = [
     ("an AVIF picture", &[b"avif", b"avis"]),
     (

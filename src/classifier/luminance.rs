@@ -14,9 +14,10 @@ pub(super) type Plane = ImageBuffer<Luma<f32>, Vec<f32>>;
 /// pixels then, and the network wants 20.
 const ENOUGH: u64 = 1 << 21;
 
-/// A picture with fewer pixels on its shorter side is enlarged to [`ROOM`]: strokes are as wide as a pixel there, and the ink's
-/// edges within it.
+/// A picture whose shorter side has fewer pixels than this is enlarged: its strokes are one pixel wide, too few for what follows.
 const TINY: u32 = 24;
+
+/// It is enlarged until its shorter side has so many pixels.
 const ROOM: u32 = 40;
 
 /// Pixels of the image that are looked at in one go, so that it is not in memory twice: cutting out each row of a narrow one

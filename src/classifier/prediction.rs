@@ -7,7 +7,8 @@ pub struct Prediction {
     /// The network's softmax, by digit. They add up to 1. With the weights that come with this crate they are calibrated: of the
     /// answers with 0.9, nine in ten are right, where the image shows a digit. Other weights may be surer than they are right.
     pub probabilities: [f32; 10],
-    /// How likely the image shows no digit but a letter, a shape, a scribble, a texture: 0 to 1. `None` where the weights do not tell.
+    /// How likely the image does not show one digit but a letter, a shape, a scribble, a texture, or two digits: 0 to 1. `None` where the
+    /// weights do not tell.
     pub no_digit: Option<f32>,
 }
 

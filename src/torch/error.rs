@@ -8,7 +8,7 @@ impl From<TchError> for Error {
             TchError::Torch(said) => said.clone(),
             other => other.to_string(),
         };
-        let message = said.lines().next().unwrap_or_default().to_owned();
+        let message = said.lines().next().unwrap_or_default().trim_end_matches('.').to_owned();
         Error::Torch { message, source: Box::new(error) }
     }
 }

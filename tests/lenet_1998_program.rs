@@ -1,5 +1,5 @@
 //! Runs the example `lenet_1998` as a user does and reads what it prints. Nothing in it uses libtorch: with the feature `torch`
-//! the same program takes half a second longer to start, a hundred times.
+//! the same program takes half a second longer to start, each of about fifty times.
 
 #![cfg(all(feature = "download", feature = "report", not(feature = "torch")))]
 

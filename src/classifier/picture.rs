@@ -113,8 +113,11 @@ impl<I: Borrow<DynamicImage>> Picture<I> {
         // The few pixels that are needed are turned, so that a photograph is never in memory twice.
         let (plane, factor) = luminance(image, self.turn)?;
         let (width, height) = self.size();
-        let writing = Writing::of(&plane, matches!(factor, Factor::Enlarged(_)))
-            .ok_or(Error::NoInk { width, height })?;
+        let writing = match factor {
+            Factor::Enlarged(_) => Writing::of_tiny(&plane),
+            Factor::Reduced(_) => Writing::of(&plane),
+        };
+        let writing = writing.ok_or(Error::NoInk { width, height })?;
         Ok((writing, Scale { factor, width, height }))
     }
 

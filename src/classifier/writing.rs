@@ -73,11 +73,13 @@ const TOGETHER: f32 = 0.4;
 const COHERENT: f32 = 0.05;
 
 impl Writing {
+    /// That of a tiny picture, which shows no sheet and no shade; `None` where there is nothing on it.
+    pub fn of_tiny(plane: &Plane) -> Option<Writing> {
+        Writing::on(plane, &Background::of_tiny(plane), (0, 0))
+    }
+
     /// `None` where there is nothing on it.
-    pub fn of(plane: &Plane, is_tiny: bool) -> Option<Writing> {
-        if is_tiny {
-            return Writing::on(plane, &Background::of_tiny(plane), (0, 0));
-        }
+    pub fn of(plane: &Plane) -> Option<Writing> {
         let Some((cut, bounds)) = sheet(plane) else {
             return Writing::within(plane, (0, 0));
         };

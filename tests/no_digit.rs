@@ -60,6 +60,26 @@ fn digits_are_digits_and_probabilities_are_calibrated() {
     assert!(passed >= 960, "{passed} of 1,000");
 }
 
+/// Of MNIST's test images, side by side so that most touch: who asks for one digit is told that there is more.
+#[test]
+fn two_digits_at_once_are_none() {
+    let classifier = Classifier::pretrained().unwrap();
+    let mnist = Mnist::open(Path::new(ROOT).join("data/mnist")).unwrap();
+    let passed = (0..200).step_by(2).filter(|&index| {
+        let [left, right] = [index, index + 1].map(|index| mnist.test.image(index).unwrap());
+        let mut both = image::GrayImage::new(51, 32);
+        for (image, start) in [(left, 0), (right, 19)] {
+            for (x, y, ink) in image.enumerate_pixels() {
+                let to = both.get_pixel_mut(start + x, y);
+                to.0[0] = to.0[0].max(ink.0[0]);
+            }
+        }
+        classifier.classify_prepared(&Prepared::from_ink(&both).unwrap()).is_digit()
+    });
+    let passed = passed.count();
+    assert!(passed <= 15, "{passed} of 100");
+}
+
 /// Weights that say nothing of it, such as anybody trains.
 #[test]
 fn other_weights_do_not_tell() {

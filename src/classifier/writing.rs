@@ -38,7 +38,7 @@ pub(super) struct Ink {
 }
 
 /// Less difference from the background is not ink: sixteen steps of 255, which paper's grain and JPEG's blocks do not reach.
-const FAINTEST: f32 = 16.0 / 255.0;
+pub(super) const FAINTEST: f32 = 16.0 / 255.0;
 
 /// Less difference than so many of the background's standard deviations is not ink either.
 const SIGMAS: f32 = 5.0;

@@ -5,6 +5,7 @@ mod background;
 mod bounds;
 #[allow(clippy::module_inception)] // the noun is the folder's
 mod classifier;
+mod envelopes;
 mod grid;
 mod heif;
 mod histogram;

@@ -95,6 +95,10 @@ def main():
         workers[name] = Worker(command.split(), environment)
 
     rates, peaks, tanhs, versions, memory, again = {}, [], [], {}, {}, 0
+    # None is measured before all have loaded.
+    first = {it[1]: (it[2], task, batch) for task, batch, contestants in rows for it in contestants}
+    for name, (inner, task, batch) in first.items():
+        workers[name].ask(contestant=inner, task=task, batch=batch, seconds=0.01)
     bystanders = Bystanders([os.getpid(), *(worker.process.pid for worker in workers.values())])
     for round_ in range(rounds):
         for task, batch, contestants in rows:

@@ -1,19 +1,30 @@
-//! Each of the fused engine's heavy kernels alone, on one thread and one group of images, beside `peak`, a loop that only
-//! multiplies and adds in registers: Gelem/s are GFLOP/s (of `tanh`: 10⁹ tanh/s). Then all of them together, forward and
-//! backward on one thread, at the operations of the convolutions and dense layers alone. The share of the peak is the quotient.
+//! Each of the fused engine's heavy kernels alone, on one thread and one group of images, beside `peak` and `tanh peak`, loops that
+//! only multiply and add, or take tanh, in registers: Gelem/s are GFLOP/s, or 10⁹ tanh/s. Then all of them together, forward, and
+//! forward and backward, on one thread, at the operations of the convolutions and dense layers. In the end two shares of each: of
+//! `peak`, and of the limit that also counts its tanh.
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use lenet::kernels::{Batch, InstructionSet, Network, PARAMETERS, PIXELS, kernels};
+use criterion::{
+    BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
+};
+use lenet::kernels::{Batch, Images, InstructionSet, Network, PARAMETERS, PIXELS, kernels};
+use std::{hint::black_box, time::Instant};
 
-/// Of an image: three times the forward pass's multiplications and additions, but for the gradient of C1's input.
-const OPERATIONS: u64 = 2 * (3 * 416_520 - 117_600);
+/// Of an image, forward; and with the backward pass, which is twice as much but for the gradient of C1's input.
+const FORWARD: u64 = 2 * 416_520;
+const BOTH: u64 = 2 * (3 * 416_520 - 117_600);
+/// Of an image, forward.
+const TANH: u64 = 8_084;
+
+/// What was measured: a name, operations and tanh of a run, and its seconds.
+type Measured = (String, u64, u64, f64);
 
 fn kernel(c: &mut Criterion) {
     for set in InstructionSet::available() {
+        let mut all = vec![];
         let mut group = c.benchmark_group(format!("kernels/{set:?}"));
         for mut kernel in kernels(set) {
-            group.throughput(Throughput::Elements(kernel.operations));
-            group.bench_function(kernel.name, |b| b.iter(|| kernel.run()));
+            let (name, operations, tanh) = (kernel.name, kernel.operations, kernel.tanh);
+            all.extend(measure(&mut group, name, operations, tanh, || kernel.run()));
         }
         let mut network = Network::with(set, 1);
         let parameters = [0.01; PARAMETERS];
@@ -26,12 +37,62 @@ fn kernel(c: &mut Criterion) {
             let (images, labels) =
                 (vec![std::array::from_fn::<_, PIXELS, _>(pixel); n], vec![3; n]);
             let batch = Batch::new(&images, &labels).expect("a batch");
-            group.throughput(Throughput::Elements(n as u64 * OPERATIONS));
-            group.bench_function(BenchmarkId::new("forward and backward", format!("b{n}")), |b| {
-                b.iter(|| network.gradients(&parameters, &batch, &mut gradients))
-            });
+            let [forward, both, tanh] = [FORWARD, BOTH, TANH].map(|count| count * n as u64);
+            all.extend(measure(&mut group, &format!("forward/b{n}"), forward, tanh, || {
+                network.logits(&parameters, Images::new(&images))
+            }));
+            let name = format!("forward and backward/b{n}");
+            all.extend(measure(&mut group, &name, both, tanh, || {
+                network.gradients(&parameters, &batch, &mut gradients)
+            }));
         }
         group.finish();
+        shares(&format!("{set:?}"), &all);
+    }
+}
+
+/// The median of a run's seconds, unless the command line leaves this one out.
+fn measure<T>(
+    group: &mut BenchmarkGroup<WallTime>,
+    name: &str,
+    operations: u64,
+    tanh: u64,
+    mut run: impl FnMut() -> T,
+) -> Option<Measured> {
+    let mut seconds = vec![];
+    group.throughput(Throughput::Elements(if operations > 0 { operations } else { tanh }));
+    group.bench_function(name, |b| {
+        b.iter_custom(|runs| {
+            let start = Instant::now();
+            for _ in 0..runs {
+                black_box(run());
+            }
+            let passed = start.elapsed();
+            seconds.push(passed.as_secs_f64() / runs as f64);
+            passed
+        })
+    });
+    seconds.sort_by(f64::total_cmp);
+    seconds.get(seconds.len() / 2).map(|&seconds| (name.into(), operations, tanh, seconds))
+}
+
+fn shares(set: &str, all: &[Measured]) {
+    let find = |peak| all.iter().find(|(name, ..)| name == peak);
+    let (Some(&(_, operations, _, peak)), Some(&(_, _, tanhs, tanh_peak))) =
+        (find("peak"), find("tanh peak"))
+    else {
+        return;
+    };
+    let (of_operation, of_tanh) = (peak / operations as f64, tanh_peak / tanhs as f64);
+    println!("| {set} | of the peak | of the limit with tanh |\n|---|---|---|");
+    for (name, operations, tanh, seconds) in all {
+        let at_peak = *operations as f64 * of_operation;
+        let limit = at_peak + *tanh as f64 * of_tanh;
+        println!(
+            "| {name} | {:.0} % | {:.0} % |",
+            100.0 * at_peak / seconds,
+            100.0 * limit / seconds
+        );
     }
 }
 

@@ -11,10 +11,9 @@ import random
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
+from machine import Bystanders, processor, refuse_if_busy
 
 # Name in the table, worker, name there.
 FUSED = ("lenet, fused", "lenet", "fused")
@@ -37,6 +36,8 @@ ROWS = [
     ("forward", 256, (*OURS, *OTHERS, ONNXRUNTIME)),
     ("epoch", 32, (*OURS, POST)),
 ]
+QUICK = (*OURS, TUNED, ONNXRUNTIME)
+QUICK_ROWS = [(*row, [it for it in contestants if it in QUICK]) for *row, contestants in ROWS if row[0] != "epoch"]
 TITLES = {
     "train": "Training step (forward, backward, Adam)",
     "forward": "Forward",
@@ -46,10 +47,12 @@ TITLES = {
 # as many, but for the gradient of the input, which nobody needs.
 FLOP = {"forward": 2 * 416_520, "train": 2 * (3 * 416_520 - 117_600)}
 FLOP["epoch"] = FLOP["train"] + FLOP["forward"] / 6
+# Hyperbolic tangents an image, of which the backward pass computes none.
+TANH = {"forward": 8_084, "train": 8_084, "epoch": 8_084 * (1 + 1 / 6)}
 
 # A virtual machine's cores are at times less than cores: two of them one of the host's. What is measured while the multiply-add
 # peak is below this share of the highest is measured again, so many times at most.
-WHOLE, TRIES = 0.9, 6
+WHOLE, TRIES, QUICK_TRIES = 0.9, 6, 2
 
 
 class Worker:
@@ -65,48 +68,23 @@ class Worker:
         return json.loads(answer)
 
 
-def jiffies():
-    """Ticks that this machine's cores were busy, or taken away by the host, and all ticks."""
-    user, nice, system, idle, iowait, irq, softirq, steal = map(int, open("/proc/stat").readline().split()[1:9])
-    busy = user + nice + system + irq + softirq + steal
-    return busy, busy + idle + iowait
-
-
-def own_jiffies(pids):
-    """Ticks that these processes used."""
-    used = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        used += sum(map(int, fields[11:15]))
-    return used
-
-
-class Bystanders:
-    """What other programs took of the machine since this was made."""
-
-    def __init__(self, pids):
-        self.pids, self.start, self.own = pids, jiffies(), own_jiffies(pids)
-
-    def share(self):
-        busy, total = (now - then for now, then in zip(jiffies(), self.start))
-        return max(0.0, (busy - (own_jiffies(self.pids) - self.own)) / max(total, 1))
-
-
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=1.0, help="for each measurement")
+    parser.add_argument("--quick", action="store_true", help="fewer contestants and rounds, shorter measurements")
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--seconds", type=float, help="for each measurement")
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count()))
     parser.add_argument("--busy", action="store_true", help="measure although other programs are at work")
     parser.add_argument("--svg", type=Path, help="draw the table, too")
     parser.add_argument("--worker", nargs=2, action="append", metavar=("NAME", "COMMAND"), required=True)
     parser.add_argument("--path", nargs=2, action="append", metavar=("NAME", "PYTHONPATH"), default=[])
     args = parser.parse_args()
+    rows, tries = (QUICK_ROWS, QUICK_TRIES) if args.quick else (ROWS, TRIES)
+    rounds = args.rounds or (3 if args.quick else 5)
+    seconds = args.seconds or (0.5 if args.quick else 1.0)
 
-    before = Bystanders([os.getpid()])
-    time.sleep(3)
-    if (share := before.share()) > 0.1 and not args.busy:
-        sys.exit(f"compare: other programs are using {share:.0%} of this machine: wait, or say --busy to measure all the same")
+    if not args.busy:
+        refuse_if_busy()
 
     paths = dict(args.path)
     workers = {}
@@ -116,18 +94,24 @@ def main():
             environment["PYTHONPATH"] = paths[name]
         workers[name] = Worker(command.split(), environment)
 
-    rates, peaks, versions, memory, again = {}, [], {}, {}, 0
+    rates, peaks, tanhs, versions, memory, again = {}, [], [], {}, {}, 0
+    # None is measured before all have loaded.
+    first = {it[1]: (it[2], task, batch) for task, batch, contestants in rows for it in contestants}
+    for name, (inner, task, batch) in first.items():
+        workers[name].ask(contestant=inner, task=task, batch=batch, seconds=0.01)
     bystanders = Bystanders([os.getpid(), *(worker.process.pid for worker in workers.values())])
-    for round_ in range(args.rounds):
-        for task, batch, contestants in ROWS:
+    for round_ in range(rounds):
+        for task, batch, contestants in rows:
             order = list(contestants)
             random.Random(round_).shuffle(order)
             for contestant in order:
-                print(f"round {round_ + 1}/{args.rounds}: {task} {batch}, {contestant[0]}", file=sys.stderr)
+                print(f"round {round_ + 1}/{rounds}: {task} {batch}, {contestant[0]}", file=sys.stderr)
                 _, name, inner = contestant
-                for _ in range(TRIES):
-                    answer = workers[name].ask(contestant=inner, task=task, batch=batch, seconds=args.seconds)
-                    peaks.append(workers["lenet"].ask(contestant="fused", task="peak", batch=1, seconds=0.3)["gflops"])
+                for _ in range(tries):
+                    answer = workers[name].ask(contestant=inner, task=task, batch=batch, seconds=seconds)
+                    limit = workers["lenet"].ask(contestant="fused", task="limit", batch=1, seconds=0.3)
+                    peaks.append(limit["gflops"])
+                    tanhs.append(limit["tanh_per_second"])
                     if peaks[-1] >= WHOLE * max(peaks):
                         break
                     again += 1
@@ -135,30 +119,27 @@ def main():
                 versions[name], memory[name] = answer["version"], answer["peak_mb"]
     share = bystanders.share()
 
-    peak = statistics.median(peaks)
-    print(f"{processor()}, {args.threads} threads; {', '.join(versions.values())}. {args.rounds} rounds, taking turns; images a")
+    peak, tanh = statistics.median(peaks), statistics.median(tanhs)
+    if args.quick:
+        print("The quick table (--quick): fewer programs, rounds and seconds than the whole one, so that it is good for a first look.")
+    print(f"{processor()}, {args.threads} threads; {', '.join(versions.values())}. {rounds} rounds, taking turns; images a")
     print(f"second, median (lowest to highest). Other programs used {share:.0%} of the machine. Multiply-add peak, measured in")
     print(f"between: {peak:.0f} GFLOP/s ({min(peaks):.0f} to {max(peaks):.0f}); {again} measurements were taken again, since it was")
-    print(f"below {WHOLE:.0%} of the highest right after them.")
-    for task, batch, contestants in ROWS:
-        print(f"\n**{TITLES[task]}, batch {batch}**\n\n| | images/s | | to the best of the others | of the peak |\n|---|---|---|---|---|")
+    print(f"below {WHOLE:.0%} of the highest right after them. The limit is the multiply-adds at this peak, and the tanh at {tanh / 1e9:.1f} G/s,")
+    print("which a loop in registers computes.")
+    for task, batch, contestants in rows:
+        print(f"\n**{TITLES[task]}, batch {batch}**\n")
+        print("| | images/s | | to the best of the others | of the peak | of the limit with tanh |\n|---|---|---|---|---|---|")
         medians = {contestant: statistics.median(rates[task, batch, contestant]) for contestant in contestants}
         best = max(rate for contestant, rate in medians.items() if contestant not in OURS)
         for contestant, median in sorted(medians.items(), key=lambda item: -item[1]):
             low, high = min(rates[task, batch, contestant]), max(rates[task, batch, contestant])
-            used = median * FLOP[task] / peak / 1e9
-            print(f"| {contestant[0]} | {median:,.0f} | {low:,.0f} to {high:,.0f} | {median / best:.2f} | {used:.1%} |")
+            of_peak = median * FLOP[task] / peak / 1e9
+            of_limit = of_peak + median * TANH[task] / tanh
+            print(f"| {contestant[0]} | {median:,.0f} | {low:,.0f} to {high:,.0f} | {median / best:.2f} | {of_peak:.1%} | {of_limit:.1%} |")
     print("\nPeak memory of the processes, MB: " + ", ".join(f"{name} {mb:,.0f}" for name, mb in memory.items()) + ".")
     if args.svg:
         args.svg.write_text(picture(rates))
-
-
-def processor():
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    flags = next((line.split() for line in lines if line.startswith("flags")), [])
-    vectors = "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else "no AVX2"
-    return f"{len(names)} cores of {names[0] if names else 'an unknown processor'} with {vectors}"
 
 
 def picture(rates):
@@ -167,8 +148,7 @@ def picture(rates):
     width, label, bar = 760, 230, 20
     lines, y = [], 10
     for task, batch in shown:
-        contestants = next(contestants for row in ROWS if row[:2] == (task, batch) for contestants in [row[2]])
-        medians = {contestant: statistics.median(rates[task, batch, contestant]) for contestant in contestants}
+        medians = {it[2]: statistics.median(measured) for it, measured in rates.items() if it[:2] == (task, batch)}
         longest = max(medians.values())
         y += 22
         lines.append(f'<text class="title" x="0" y="{y}">{TITLES[task]}, batch {batch}: images a second</text>')

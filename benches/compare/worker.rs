@@ -20,7 +20,7 @@ use std::{
 struct Request {
     /// `fused` or `libtorch`.
     contestant: String,
-    /// `train`, `forward`, `epoch` or `peak`.
+    /// `train`, `forward`, `epoch` or `limit`.
     task: String,
     batch: usize,
     seconds: f64,
@@ -47,8 +47,9 @@ fn main() {
             "train" => train(engine, &mnist.train, request.batch, duration),
             "forward" => forward(engine, &mnist.train.first(2048), request.batch, duration),
             "epoch" => epoch(engine, &mnist, request.batch),
-            "peak" => {
-                println!("{{\"gflops\": {}}}", peak(threads, duration));
+            "limit" => {
+                let [peak, tanh] = ["peak", "tanh peak"].map(|name| limit(name, threads, duration));
+                println!("{{\"gflops\": {}, \"tanh_per_second\": {tanh}}}", peak / 1e9);
                 continue;
             }
             other => panic!("no task {other:?}"),
@@ -158,17 +159,17 @@ fn epoch(engine: Engine, mnist: &Mnist, batch_size: usize) -> f64 {
     mnist.train.len() as f64 / start.elapsed().as_secs_f64()
 }
 
-/// GFLOP/s of multiplying and adding in registers, on all threads at once.
-fn peak(threads: usize, duration: Duration) -> f64 {
+/// Operations a second of a loop in registers, on all threads at once.
+fn limit(name: &str, threads: usize, duration: Duration) -> f64 {
     let one = || {
         let mut all = kernels(InstructionSet::best());
-        let peak = all.iter_mut().find(|kernel| kernel.name == "peak").expect("the peak");
+        let peak = all.iter_mut().find(|kernel| kernel.name == name).expect("the loop");
         let (start, mut operations) = (Instant::now(), 0);
         while start.elapsed() < duration {
             peak.run();
-            operations += peak.operations;
+            operations += peak.operations + peak.tanh;
         }
-        operations as f64 / start.elapsed().as_secs_f64() / 1e9
+        operations as f64 / start.elapsed().as_secs_f64()
     };
     thread::scope(|scope| {
         let threads: Vec<_> = (0..threads).map(|_| scope.spawn(one)).collect();

@@ -1,10 +1,37 @@
 use super::{Classes, Domain, Fit, Preparation, resize::FROM};
 use crate::{Error, Result, network::INPUT_SIDE};
 use image::GrayImage;
-use std::{ops::Range, sync::Arc};
+use std::{
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+};
 
 /// Pixels of an image.
 const PIXELS: usize = INPUT_SIDE * INPUT_SIDE;
+
+/// Images that a thread fits at once.
+const PART: usize = 1000;
+
+/// Fits the images on all threads: to get the memory from the system takes longer than to fit them.
+fn fit_all(fit: Fit, images: &[[u8; FROM * FROM]], fitted: &mut [[u8; PIXELS]]) {
+    let parts = Mutex::new(images.chunks(PART).zip(fitted.chunks_mut(PART)));
+    let work = || {
+        loop {
+            let part = parts.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some((images, fitted)) = part else { return };
+            images.iter().zip(fitted).for_each(|(from, to)| fit.apply(from, to));
+        }
+    };
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 1..cores.min(images.len().div_ceil(PART)) {
+            // Where the system gives no thread, the others do its part.
+            let _ = thread::Builder::new().spawn_scoped(scope, work);
+        }
+        work();
+    });
+}
 
 /// Images of 32x32 and their labels, in memory as bytes. Parts of a set, and clones, share its memory.
 ///
@@ -63,9 +90,7 @@ impl Dataset {
             return Err(Error::invalid("pixels", expected, pixels.len().to_string()));
         }
         let mut fitted = vec![[0; PIXELS]; images.len()];
-        for (from, to) in images.iter().zip(&mut fitted) {
-            fit.apply(from, to);
-        }
+        fit_all(fit, images, &mut fitted);
         Dataset::from_images(fitted, labels)
     }
 

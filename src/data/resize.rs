@@ -9,37 +9,45 @@ pub(crate) const FROM: usize = 28;
 /// Height and width that the network wants.
 pub(crate) const TO: usize = crate::network::INPUT_SIDE;
 
-/// For each pixel of the result: the first of its two neighbours, the second, and the second's weight in sixteenths.
-const TAPS: [(usize, usize, u16); TO] = {
-    let mut taps = [(0, 0, 0); TO];
+/// Pixels of the result that seven of the original make, again and again.
+const PERIOD: usize = 8;
+const _: () = assert!(FROM * PERIOD == TO * (PERIOD - 1));
+
+/// For each pixel of a period the weight of its second neighbour, in sixteenths.
+const WEIGHTS: [u16; PERIOD] = {
+    let mut weights = [0; PERIOD];
     let mut i = 0;
-    while i < TO {
-        // The middle of pixel i lies at (i + 1/2) 28/32 - 1/2 = (14 i - 1)/16; outside the image its edge counts.
-        let sixteenths = 14 * i as i64 - 1;
-        let first = sixteenths.div_euclid(16);
-        let last = FROM - 1;
-        let before = if first < 0 { 0 } else { first as usize };
-        let after = if first as usize == last { last } else { (first + 1) as usize };
-        taps[i] = (before, after, sixteenths.rem_euclid(16) as u16);
+    while i < PERIOD {
+        // The middle of pixel i lies at (i + 1/2) 28/32 - 1/2 = (14 i - 1)/16, so that its first neighbour is pixel i - 1.
+        weights[i] = (14 * i as i64 - 1).rem_euclid(16) as u16;
         i += 1;
     }
-    taps
+    weights
 };
 
-/// Enlarges `from` (28x28, by rows) into `to` (32x32).
+/// Enlarges `from` (28x28, by rows) into `to` (32x32). Outside an image its edge counts.
 pub(crate) fn resize(from: &[u8; FROM * FROM], to: &mut [u8; TO * TO]) {
     let mix = |a: u8, b: u8, weight: u16| {
         ((u16::from(a) * (16 - weight) + u16::from(b) * weight + 8) >> 4) as u8
     };
-    let mut wide = [[0u8; TO]; FROM];
-    for (row, wide) in from.chunks_exact(FROM).zip(&mut wide) {
-        for (pixel, (first, second, weight)) in wide.iter_mut().zip(TAPS) {
-            *pixel = mix(row[first], row[second], weight);
+    // Framed by its edge, so that the first neighbour of pixel i of a period is pixel i of the original's.
+    let mut wide = [[0u8; TO]; 1 + FROM + 1];
+    for (row, wide) in from.as_chunks::<FROM>().0.iter().zip(&mut wide[1..]) {
+        let mut framed = [row[FROM - 1]; 1 + FROM + 1];
+        framed[0] = row[0];
+        framed[1..=FROM].copy_from_slice(row);
+        for (period, wide) in wide.as_chunks_mut::<PERIOD>().0.iter_mut().enumerate() {
+            let framed = &framed[period * (PERIOD - 1)..][..PERIOD + 1];
+            for (i, pixel) in wide.iter_mut().enumerate() {
+                *pixel = mix(framed[i], framed[i + 1], WEIGHTS[i]);
+            }
         }
     }
-    for (row, (first, second, weight)) in to.chunks_exact_mut(TO).zip(TAPS) {
-        for ((pixel, &a), &b) in row.iter_mut().zip(&wide[first]).zip(&wide[second]) {
-            *pixel = mix(a, b, weight);
+    (wide[0], wide[FROM + 1]) = (wide[1], wide[FROM]);
+    for (i, row) in to.as_chunks_mut::<TO>().0.iter_mut().enumerate() {
+        let first = i / PERIOD * (PERIOD - 1) + i % PERIOD;
+        for ((pixel, &a), &b) in row.iter_mut().zip(&wide[first]).zip(&wide[first + 1]) {
+            *pixel = mix(a, b, WEIGHTS[i % PERIOD]);
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{
     instruction_set::{InstructionSet, with_vector},
     layout::{C1, C3_PADDED, C5, PIXELS, S2, S4},
     panel::row_length,
-    tanh::Tanh,
+    tanh::{Tanh, tanh},
     transposed::TransposedC3,
     vector::{Kernel, Vector},
 };
@@ -18,14 +18,20 @@ use std::hint::black_box;
 pub struct Benchmark {
     /// Its layer, and `forward`, `backward` (of what went in) or `gradient` (of the weight).
     pub name: &'static str,
-    /// Floating-point operations of a run: two for each multiplication and addition of the sums. Of `tanh`: how many of them.
+    /// Floating-point operations of a run: two for each multiplication and addition of the sums.
     pub operations: u64,
+    /// How many tanh a run computes beside them.
+    pub tanh: u64,
     run: Box<dyn FnMut()>,
 }
 
 impl Benchmark {
     fn new(name: &'static str, operations: usize, run: impl FnMut() + 'static) -> Benchmark {
-        Benchmark { name, operations: operations as u64, run: Box::new(run) }
+        Benchmark { name, operations: operations as u64, tanh: 0, run: Box::new(run) }
+    }
+
+    fn with_tanh(self, tanh: usize) -> Benchmark {
+        Benchmark { tanh: tanh as u64, ..self }
     }
 
     /// Runs it once, on one group of images.
@@ -34,8 +40,8 @@ impl Benchmark {
     }
 }
 
-/// The heavy kernels, and first of all `peak`: a loop that does nothing but multiply and add in registers, which is what the
-/// others can be at best.
+/// The heavy kernels, and first of all `peak` and `tanh peak`: loops that do nothing but multiply and add, or take tanh, in
+/// registers, which is what the others can be at best.
 pub fn kernels(instruction_set: InstructionSet) -> Vec<Benchmark> {
     with_vector!(instruction_set, V => kernels_of::<V>())
 }
@@ -50,8 +56,13 @@ fn kernels_of<V: Vector>() -> Vec<Benchmark> {
     let mut all = vec![Benchmark::new("peak", multiply_adds(12 * PEAK_STEPS), || {
         black_box(V::vectorize(Peak(black_box(V::splat(0.5)))));
     })];
+    let tanhs = 12 * PEAK_STEPS * V::LANES;
+    let tanh_peak = Benchmark::new("tanh peak", 0, || {
+        black_box(V::vectorize(TanhPeak(black_box(V::splat(0.5)))));
+    });
+    all.push(tanh_peak.with_tanh(tanhs));
     let (weight, bias, input, mut output) = (w1, b.clone(), vectors(PIXELS), vectors(C1));
-    all.push(Benchmark::new("C1 forward", multiply_adds(c1), move || {
+    let kernel = Benchmark::new("C1 forward", multiply_adds(c1), move || {
         let (bias, output) = (&bias[..6], &mut output);
         V::vectorize(convolution::C1 {
             weight: &weight,
@@ -60,10 +71,11 @@ fn kernels_of<V: Vector>() -> Vec<Benchmark> {
             ink: Ink::EVERYWHERE,
             output,
         });
-    }));
+    });
+    all.push(kernel.with_tanh(C1 * V::LANES));
     let (weight, bias, input) = (w3.clone(), b.clone(), vectors(S2));
     let mut output = vectors(C3_PADDED);
-    all.push(Benchmark::new("C3 forward", multiply_adds(c3), move || {
+    let kernel = Benchmark::new("C3 forward", multiply_adds(c3), move || {
         let (bias, output) = (&bias[..16], &mut output);
         V::vectorize(convolution::C3 {
             weight: &weight,
@@ -72,7 +84,8 @@ fn kernels_of<V: Vector>() -> Vec<Benchmark> {
             ink: Ink::EVERYWHERE,
             output,
         });
-    }));
+    });
+    all.push(kernel.with_tanh(16 * 100 * V::LANES));
     let (weight, bias, input, mut output) = (w5.clone(), b, vectors(S4), vectors(C5));
     all.push(Benchmark::new("C5 forward", multiply_adds(c5), move || {
         let output = &mut output;
@@ -118,7 +131,8 @@ fn kernels_of<V: Vector>() -> Vec<Benchmark> {
         });
     }));
     let mut values = vectors(C1);
-    all.push(Benchmark::new("tanh", C1 * V::LANES, move || V::vectorize(Tanh(&mut values))));
+    let kernel = Benchmark::new("tanh", 0, move || V::vectorize(Tanh(&mut values)));
+    all.push(kernel.with_tanh(C1 * V::LANES));
     all
 }
 
@@ -139,5 +153,23 @@ impl<V: Vector> Kernel<V> for Peak<V> {
             }
         }
         sums
+    }
+}
+
+/// Takes tanh of what is in twelve registers, so that none waits for the one before.
+struct TanhPeak<V>(V);
+
+impl<V: Vector> Kernel<V> for TanhPeak<V> {
+    type Output = [V; 12];
+
+    #[inline(always)]
+    fn run(self) -> [V; 12] {
+        let mut values = [self.0; 12];
+        for _ in 0..PEAK_STEPS {
+            for value in &mut values {
+                *value = tanh(*value);
+            }
+        }
+        values
     }
 }

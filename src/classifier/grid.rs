@@ -73,11 +73,11 @@ fn extremes(line: &[f32], radius: usize, choose: fn(f32, f32) -> f32) -> Vec<f32
     let block = 2 * radius + 1;
     let (mut forwards, mut backwards) = (line.to_vec(), line.to_vec());
     for i in 1..line.len() {
-        if i % block != 0 {
+        if !i.is_multiple_of(block) {
             forwards[i] = choose(forwards[i - 1], forwards[i]);
         }
         let i = line.len() - 1 - i;
-        if (i + 1) % block != 0 {
+        if !(i + 1).is_multiple_of(block) {
             backwards[i] = choose(backwards[i + 1], backwards[i]);
         }
     }
@@ -85,7 +85,7 @@ fn extremes(line: &[f32], radius: usize, choose: fn(f32, f32) -> f32) -> Vec<f32
         let (start, end) = (i.saturating_sub(radius), (i + radius).min(line.len() - 1));
         match start / block == end / block {
             // At an end of the line, in one block from its edge on, or a whole one.
-            true if start % block == 0 => forwards[end],
+            true if start.is_multiple_of(block) => forwards[end],
             true => backwards[start],
             false => choose(backwards[start], forwards[end]),
         }

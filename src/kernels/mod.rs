@@ -32,7 +32,7 @@ mod adam;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
-mod barrier;
+
 mod batch;
 mod benchmark;
 mod convolution;
@@ -54,6 +54,7 @@ mod portable;
 mod record;
 mod sgd;
 mod share;
+mod signal;
 mod tanh;
 mod transposed;
 mod units;

@@ -2,7 +2,7 @@ use super::{
     batch::Batch,
     images::Images,
     instruction_set::{InstructionSet, with_vector},
-    layout::{CLASSES, shares},
+    layout::{CLASSES, UNIT, shares},
     pool::Pool,
     record::{Record, packed_length},
     share::Share,
@@ -194,7 +194,8 @@ impl<V: Vector> Passes for Workers<V> {
     fn gradients(&mut self, pool: &mut Pool, mut gradients: &mut [f32]) -> Outcome {
         let record = &self.record;
         let mut parts = vec![];
-        for range in shares(pool.threads()) {
+        let units = record.losses().len().div_ceil(UNIT);
+        for range in shares(pool.worth(units)) {
             let (share, rest) = gradients.split_at_mut(range.len());
             parts.push(Share { range, gradients: share });
             gradients = rest;
@@ -297,7 +298,7 @@ mod tests {
         };
         let expected = gradients(InstructionSet::Portable, 1);
         for set in InstructionSet::available() {
-            for &threads in if cfg!(miri) { &[2][..] } else { &[1, 2, 3, 8] } {
+            for &threads in if cfg!(miri) { &[2][..] } else { &[1, 2, 3, 8, 20] } {
                 assert!(gradients(set, threads) == expected, "{set:?}, {threads} threads");
             }
         }

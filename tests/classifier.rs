@@ -94,8 +94,8 @@ fn random(seed: u32) -> impl FnMut(u32) -> u32 {
 #[test]
 fn mnist_s_own_images_are_read_as_well_as_by_the_network() {
     assert_eq!(right_by_the_network(4), 2_489);
-    assert_eq!(right(4, |_, image| image.into()), 2_487);
-    assert_eq!(right(4, |_, image| inverted(image).into()), 2_487);
+    assert_eq!(right(4, |_, image| image.into()), 2_492);
+    assert_eq!(right(4, |_, image| inverted(image).into()), 2_492);
 }
 
 /// Of every hundredth.
@@ -108,7 +108,7 @@ fn so_are_they_as_pictures() {
         right(100, |i, image| inverted(on_a_sheet(i, &image)).into()),
         right(100, |i, image| photograph(i, &image).into()),
     ];
-    assert_eq!(figures, [100, 100, 100, 100, 100]);
+    assert_eq!(figures, [99, 99, 100, 100, 100]);
 }
 
 fn samples() -> Vec<(String, DynamicImage)> {

@@ -49,8 +49,8 @@ const PRETRAINED: &[u8] =
     include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/weights/reader.safetensors"));
 
 impl Classifier {
-    /// With the weights that come with this crate, `weights/reader.safetensors`: trained on distorted images of MNIST, of fonts and of
-    /// drawn digits, calibrated, and with what tells that there is no digit.
+    /// With the weights that come with this crate, `weights/reader.safetensors`: trained on distorted images of MNIST, of fonts, of drawn
+    /// digits and of what is no digit, calibrated, and with what tells that there is no digit.
     ///
     /// # Errors
     ///

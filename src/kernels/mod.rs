@@ -32,7 +32,6 @@ mod adam;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
-
 mod batch;
 mod benchmark;
 mod convolution;

@@ -126,10 +126,11 @@ impl Pool {
         shared.give(threads.saturating_sub(1), Some(job_of_any_lifetime));
         let outcome = panic::catch_unwind(AssertUnwindSafe(|| job(0)));
         shared.done.wait(|| shared.left.load(Ordering::Acquire) == 0);
+        let panicked = shared.panicked.swap(false, Ordering::Relaxed);
         if let Err(panic) = outcome {
             panic::resume_unwind(panic);
         }
-        assert!(!shared.panicked.swap(false, Ordering::Relaxed), "a worker thread panicked");
+        assert!(!panicked, "a worker thread panicked");
     }
 }
 
@@ -239,5 +240,8 @@ mod tests {
             pool.each(&mut parts, |part| *part += 3);
             assert_eq!(parts, [3, 4, 5]);
         }
+        let all = |_: &mut i32| panic!("each part");
+        assert!(catch_unwind(AssertUnwindSafe(|| pool.each(&mut [0, 1, 2], all))).is_err());
+        pool.each(&mut [0, 1, 2], |part| *part += 1);
     }
 }

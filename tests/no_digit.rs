@@ -77,7 +77,7 @@ fn two_digits_at_once_are_none() {
         classifier.classify_prepared(&Prepared::from_ink(&both).unwrap()).is_digit()
     });
     let passed = passed.count();
-    assert!(passed <= 15, "{passed} of 100");
+    assert!(passed <= 3, "{passed} of 100");
 }
 
 /// Weights that say nothing of it, such as anybody trains.

@@ -16,10 +16,17 @@ extern "C" fn read() -> bool {
     exchange::told(read.map(|parameters| PARAMETERS.set(parameters)))
 }
 
-/// All parameters, in the order of the `state_dict`.
+/// All parameters, in the order of the `state_dict`; after them, where the weights have them, the temperature and the numbers that tell
+/// what is no digit.
 #[unsafe(no_mangle)]
 extern "C" fn values() -> *const f32 {
     PARAMETERS.with_borrow(|parameters| parameters.as_ptr())
+}
+
+/// How many [`values`] there are.
+#[unsafe(no_mangle)]
+extern "C" fn values_length() -> usize {
+    PARAMETERS.with_borrow(Vec::len)
 }
 
 fn parameters(file: &[u8]) -> Result<Vec<f32>> {
@@ -31,5 +38,17 @@ fn parameters(file: &[u8]) -> Result<Vec<f32>> {
     }
     let tensors = LAYERS.iter().flat_map(|layer| layer.tensors());
     let arrays = tensors.filter_map(|(name, _)| weights.get(&name));
-    Ok(arrays.flat_map(|array| array.values()).copied().collect())
+    let mut values: Vec<f32> = arrays.flat_map(|array| array.values()).copied().collect();
+    let text = |key| weights.metadata.get(key).map(String::as_str);
+    let calibration = match (text("temperature"), text("no_digit")) {
+        (None, None) => String::new(),
+        (temperature, no_digit) => {
+            [temperature.unwrap_or("1"), no_digit.unwrap_or_default()].join(" ")
+        }
+    };
+    for number in calibration.split_ascii_whitespace() {
+        let got = || exchange::invalid("temperature and no_digit", "numbers", number);
+        values.push(number.parse().map_err(|_| got())?);
+    }
+    Ok(values)
 }

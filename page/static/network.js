@@ -203,7 +203,7 @@ const trapped = (error) => error instanceof WebAssembly.RuntimeError || error in
 
 const best = (probabilities) => probabilities.indexOf(Math.max(...probabilities));
 
-// The parameters in a file of weights of any form: what weights.wasm reads of it.
+// The parameters in a file of weights of any form, and its calibration: what weights.wasm reads of it.
 export function parametersIn(compiled, file) {
   const instance = new Instance(compiled);
   try {
@@ -213,7 +213,7 @@ export function parametersIn(compiled, file) {
     if (!trapped(error)) throw error;
     throw new Error("this is too much for the module that reads weights");
   }
-  return instance.bytes("values", 4 * PARAMETERS);
+  return instance.bytes("values", 4 * instance.number("values_length"));
 }
 
 // The same for a safetensors file that is known to be good: the one that comes with the page. It needs no module. After the

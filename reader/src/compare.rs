@@ -23,7 +23,7 @@ type Images = Vec<(Option<Prepared>, u8)>;
 const SEED: u64 = 77;
 
 /// Pictures of each kind of [`DIGITS`] and [`NUMBERS`].
-const EACH: u64 = 200;
+const EACH: usize = 1_000;
 
 /// Of each kind of what is no digit.
 const OTHERS: usize = 500;
@@ -111,11 +111,11 @@ fn digits(mnist: &Mnist) -> Result<Vec<(String, Images)>> {
     }
     let pictures = Digits::read_from(Path::new(MNIST));
     for (name, make) in DIGITS {
-        let images = (0..EACH).map(|i| {
-            let (image, text) = make(&pictures, &mut Random::new(SEED << 20 | i));
+        let images = sets::each(EACH, |i| {
+            let (image, text) = make(&pictures, &mut Random::new(SEED << 20 | i as u64));
             (Prepared::new(&image).ok(), text.parse().unwrap_or(10))
         });
-        kinds.push((format!("photographs: {name}"), images.collect()));
+        kinds.push((format!("photographs: {name}"), images));
     }
     Ok(kinds)
 }
@@ -177,20 +177,13 @@ pub fn compare(weights: &[&str]) -> Result<()> {
     )?;
     let pictures = Digits::read_from(Path::new(MNIST));
     for (name, make) in NUMBERS {
-        let mut counts = vec![0; read.len()];
-        for i in 0..EACH {
-            let (image, text) = make(&pictures, &mut Random::new(SEED << 20 | i));
-            for (classifier, count) in read.iter().zip(&mut counts) {
-                let (mut number, mut line) = (String::new(), 0);
-                for reading in classifier.read(&image).unwrap_or_default() {
-                    if reading.line != line {
-                        (number, line) = (number + " ", reading.line);
-                    }
-                    number.push(char::from(b'0' + reading.prediction.digit));
-                }
-                *count += usize::from(number == text);
-            }
-        }
+        let right = sets::each(EACH, |i| {
+            let (image, text) = make(&pictures, &mut Random::new(SEED << 20 | i as u64));
+            read.iter().map(|classifier| number(classifier, &image) == text).collect::<Vec<_>>()
+        });
+        let counts: Vec<_> = (0..read.len())
+            .map(|which| right.iter().filter(|right| right[which]).count())
+            .collect();
         let cells: String = counts
             .iter()
             .map(|&count| format!(" {:.1} |", 100.0 * count as f64 / EACH as f64))
@@ -198,6 +191,18 @@ pub fn compare(weights: &[&str]) -> Result<()> {
         writeln!(out, "| {name} | {EACH} |{cells}")?;
     }
     Ok(())
+}
+
+/// All digits of a picture, with a space between lines.
+fn number(classifier: &Classifier, image: &DynamicImage) -> String {
+    let (mut number, mut line) = (String::new(), 0);
+    for reading in classifier.read(image).unwrap_or_default() {
+        if reading.line != line {
+            (number, line) = (number + " ", reading.line);
+        }
+        number.push(char::from(b'0' + reading.prediction.digit));
+    }
+    number
 }
 
 /// Of 100 images, how many pass for digits with each of the weights: at its threshold, and at 0.5.

@@ -12,6 +12,7 @@ use lenet::{
     image::DynamicImage,
 };
 use std::{
+    iter,
     ops::Range,
     path::Path,
     sync::atomic::{AtomicUsize, Ordering},
@@ -63,35 +64,35 @@ impl Mnist {
     }
 }
 
-/// Pictures of some kind, prepared, each from its number alone. Those in which nothing is found are left out.
-pub fn prepared<T: Send>(
-    count: usize,
-    make: impl Fn(&mut Random, usize) -> Option<(DynamicImage, T)> + Sync,
-    seed: u64,
-) -> Vec<(Prepared, T)> {
+/// Makes so many, each from its number alone, on all cores.
+pub fn each<T: Send>(count: usize, make: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let next = AtomicUsize::new(0);
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let work = || {
-        let mut made = vec![];
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            if index >= count {
-                return made;
-            }
-            let mut random = Random::new(seed.wrapping_mul(1 << 32).wrapping_add(index as u64));
-            if let Some((image, truth)) = make(&mut random, index)
-                && let Ok(prepared) = Prepared::new(&image)
-            {
-                made.push((index, (prepared, truth)));
-            }
-        }
+        let numbers = iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
+        let numbers = numbers.take_while(|&number| number < count);
+        numbers.map(|number| (number, make(number))).collect::<Vec<_>>()
     };
     let mut made: Vec<_> = thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         workers.into_iter().flat_map(|worker| worker.join().unwrap_or_default()).collect()
     });
-    made.sort_by_key(|(index, _)| *index);
+    made.sort_by_key(|(number, _)| *number);
     made.into_iter().map(|(_, made)| made).collect()
+}
+
+/// Pictures of some kind, prepared. Those in which nothing is found are left out.
+pub fn prepared<T: Send>(
+    count: usize,
+    make: impl Fn(&mut Random, usize) -> Option<(DynamicImage, T)> + Sync,
+    seed: u64,
+) -> Vec<(Prepared, T)> {
+    let made = each(count, |index| {
+        let mut random = Random::new(seed.wrapping_mul(1 << 32).wrapping_add(index as u64));
+        let (image, truth) = make(&mut random, index)?;
+        Some((Prepared::new(&image).ok()?, truth))
+    });
+    made.into_iter().flatten().collect()
 }
 
 /// Digits of fonts: each face's ten, so many times.

@@ -23,16 +23,17 @@ const CELLS: u32 = 32;
 const NARROW: f32 = 0.5;
 
 /// Two cuts are at least this share of a digit's height apart.
-const APART: f32 = 0.14;
+const APART: f32 = 0.08;
 
 /// A cut goes through no more ink than this many strokes.
 const THROUGH: f32 = 2.5;
 
-/// A cut goes so many cells to either side.
-const SLANT: usize = 7;
+/// A cut follows a line that leans so many cells a row, and goes so many to either side of it.
+const LEANS: [f32; 5] = [-0.4, -0.2, 0.0, 0.2, 0.4];
+const ASIDE: usize = 2;
 
 /// A segment has at most so many parts.
-const PARTS: usize = 9;
+const PARTS: usize = 14;
 
 /// A segment is at most this wide, as a share of a digit's height.
 const WIDEST: f32 = 1.4;
@@ -256,8 +257,9 @@ fn cut(writing: &Writing, piece: &Piece, height: f32) -> Vec<Part> {
     let stroke = stroke(&ink, columns);
     let cells = height / size as f32;
     let margin = (APART * cells) as usize;
-    let seams: Vec<(f32, Vec<usize>)> =
-        (margin..columns.saturating_sub(margin)).map(|x| seam(&ink, columns, x)).collect();
+    let seams: Vec<(f32, Vec<usize>)> = (margin..columns.saturating_sub(margin))
+        .flat_map(|x| LEANS.map(|lean| seam(&ink, columns, x, lean)))
+        .collect();
     let middle = |seam: usize| seams[seam].1.iter().sum::<usize>() as f32 / rows as f32;
     let mut order: Vec<usize> =
         (0..seams.len()).filter(|&seam| seams[seam].0 <= THROUGH * stroke).collect();
@@ -297,38 +299,42 @@ fn stroke(ink: &[f32], columns: usize) -> f32 {
     (2.0 * area / (across + down).max(1.0) * 4.0 / std::f32::consts::PI).max(1.0)
 }
 
-/// The way from top to bottom, near a column, through the least ink: how much that is, and the column in each row.
-fn seam(ink: &[f32], columns: usize, middle: usize) -> (f32, Vec<usize>) {
+/// The way from top to bottom, near a line that leans and has its middle in a column, through the least ink: how much that is, and
+/// the column in each row.
+fn seam(ink: &[f32], columns: usize, middle: usize, lean: f32) -> (f32, Vec<usize>) {
+    const WIDTH: usize = 2 * ASIDE + 1;
     let rows = ink.len() / columns.max(1);
-    let (left, right) = (middle.saturating_sub(SLANT), (middle + SLANT).min(columns - 1));
-    let width = right - left + 1;
+    let column = |y: usize, x: usize| {
+        let off = lean * (y as f32 - (rows - 1) as f32 / 2.0);
+        (middle + x) as i64 + off.round() as i64 - ASIDE as i64
+    };
+    // There is none beyond the piece.
+    let ink = |y: usize, x: usize| match column(y, x) {
+        column if (0..columns as i64).contains(&column) => ink[y * columns + column as usize],
+        _ => 0.0,
+    };
     // A little for each step aside, so that it is straight where it can be.
     let aside = |a: usize, b: usize| if a == b { 0.0 } else { 0.05 };
-    let mut costs = vec![0f32; width];
-    let mut from = vec![0usize; width * rows];
-    for y in 0..rows {
-        let above = costs.clone();
-        for x in 0..width {
-            let near = x.saturating_sub(1)..=(x + 1).min(width - 1);
+    let mut costs = [0f32; WIDTH];
+    let mut from = vec![[0; WIDTH]; rows];
+    for (y, from) in from.iter_mut().enumerate() {
+        let above = costs;
+        for x in 0..WIDTH {
+            let near = x.saturating_sub(1)..=(x + 1).min(WIDTH - 1);
             let best =
                 near.min_by(|&a, &b| (above[a] + aside(a, x)).total_cmp(&(above[b] + aside(b, x))));
-            let best = best.unwrap_or(x);
-            costs[x] = above[best] + aside(best, x) + ink[y * columns + left + x];
-            from[y * width + x] = best;
+            from[x] = best.unwrap_or(x);
+            costs[x] = above[from[x]] + aside(from[x], x) + ink(y, x);
         }
     }
-    let distance = |x: usize| (left + x).abs_diff(middle) as f32;
-    let end = (0..width)
-        .min_by(|&a, &b| {
-            (costs[a] + 0.01 * distance(a)).total_cmp(&(costs[b] + 0.01 * distance(b)))
-        })
-        .unwrap_or_default();
-    let mut way = vec![0; rows];
-    let mut x = end;
+    let far = |x: usize| 0.01 * x.abs_diff(ASIDE) as f32;
+    let end = (0..WIDTH).min_by(|&a, &b| (costs[a] + far(a)).total_cmp(&(costs[b] + far(b))));
+    let (mut through, mut way) = (0.0, vec![0; rows]);
+    let mut x = end.unwrap_or(ASIDE);
     for y in (0..rows).rev() {
-        way[y] = left + x;
-        x = from[y * width + x];
+        way[y] = column(y, x).clamp(0, columns as i64) as usize;
+        through += ink(y, x);
+        x = from[y][x];
     }
-    let through = way.iter().enumerate().map(|(y, &x)| ink[y * columns + x]).sum();
     (through, way)
 }

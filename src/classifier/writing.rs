@@ -276,7 +276,8 @@ fn near(pieces: &[&Piece], others: &[&Piece], cut: Bounds, stride: u32, reach: u
     let (width, height) = (cut.width() as usize, cut.height() as usize);
     let mut marked = vec![false; width * height];
     let within = |pieces: &[&Piece]| -> Vec<usize> {
-        let places = pieces.iter().flat_map(|piece| &piece.pixels);
+        let pieces = pieces.iter().filter(|piece| piece.bounds.away(cut) == 0);
+        let places = pieces.flat_map(|piece| &piece.pixels);
         let places = places.map(|&at| (at % stride, at / stride));
         let inside = places.filter(|&(x, y)| cut.holds(x, y));
         inside.map(|(x, y)| (y - cut.top) as usize * width + (x - cut.left) as usize).collect()

@@ -106,7 +106,7 @@ fn kernels_of<V: Vector>() -> Vec<Benchmark> {
     let (output_gradient, mut input_gradient) = (vectors(C3_PADDED), vectors(S2));
     all.push(Benchmark::new("C3 backward", multiply_adds(c3), move || {
         let (output_gradient, input_gradient) = (&output_gradient, &mut input_gradient);
-        V::vectorize(TransposedC3 { weight: &w3, output_gradient, input_gradient });
+        V::vectorize(TransposedC3 { weight: &w3, output_gradient, first: 0, input_gradient });
     }));
     let (input, output_gradient) = (vectors(S2), vectors(C3_PADDED));
     let mut weight_gradient = vectors(16 * 150);

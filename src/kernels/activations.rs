@@ -1,8 +1,10 @@
 use super::{
-    dense::Output,
+    dense::{F6, F6Backward, Output, OutputBackward},
+    down_sample::through_tanh,
     ink::Ink,
     layout::{self, CLASSES, PIXELS, SHARED},
-    vector::Vector,
+    tanh::Tanh,
+    vector::{Kernel, Vector},
 };
 use crate::network::Layer;
 
@@ -61,9 +63,48 @@ impl<V: Vector> Activations<V> {
         }
     }
 
-    /// From what F6 gives to the logits.
-    pub fn logits(&mut self, parameters: &[f32]) {
+    /// From what C5 gives to the logits.
+    pub fn output(&mut self, parameters: &[f32]) {
+        let Self { c5, f6, output, .. } = self;
+        let (weight, bias) = Layer::F6.of(parameters);
+        V::vectorize(F6 { weight, bias, input: c5, output: f6 });
+        V::vectorize(Tanh(f6));
         let (weight, bias) = Layer::OUTPUT.of(parameters);
-        V::vectorize(Output { weight, bias, input: &self.f6, output: &mut self.output });
+        V::vectorize(Output { weight, bias, input: f6, output });
+    }
+
+    /// From the gradient of the logits to that of what C5 gives, before its tanh.
+    pub fn output_backward(&mut self, parameters: &[f32]) {
+        let Self { c5, f6, output, c5_gradient, f6_gradient, .. } = self;
+        V::vectorize(OutputBackward {
+            weight: Layer::OUTPUT.of(parameters).0,
+            output_gradient: output,
+            input_gradient: f6_gradient,
+        });
+        V::vectorize(ThroughTanh { gradient: f6_gradient, output: f6 });
+        V::vectorize(F6Backward {
+            weight: Layer::F6.of(parameters).0,
+            output_gradient: f6_gradient,
+            input_gradient: c5_gradient,
+        });
+        V::vectorize(ThroughTanh { gradient: c5_gradient, output: c5 });
+    }
+}
+
+/// The gradient before a layer's tanh from that after it, in place.
+#[derive(Debug)]
+struct ThroughTanh<'a, V> {
+    gradient: &'a mut [V],
+    output: &'a [V],
+}
+
+impl<V: Vector> Kernel<V> for ThroughTanh<'_, V> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (gradient, &output) in self.gradient.iter_mut().zip(self.output) {
+            *gradient = through_tanh(*gradient, output);
+        }
     }
 }

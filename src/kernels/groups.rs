@@ -4,8 +4,8 @@ use super::{
     convolution::{C1, C1Maps, C3},
     correlation::{C1Gradient, C3Gradient},
     cross_entropy::cross_entropy,
-    dense::{C5, C5Backward, F6, F6Backward, OutputBackward},
-    down_sample::{S2, S2Backward, S4, S4Backward, through_tanh},
+    dense::{C5, C5Backward},
+    down_sample::{S2, S2Backward, S4, S4Backward},
     images::Images,
     ink::FindInk,
     layout::{CLASSES, take},
@@ -13,13 +13,14 @@ use super::{
     sharing::Sharing,
     tanh::Tanh,
     transposed::TransposedC3,
-    vector::{Kernel, Vector},
+    vector::Vector,
 };
 use crate::network::Layer;
 use std::ops::Range;
 
-/// Groups of images that go through the network and back together, layer by layer. What a thread computes of a layer are whole maps or
-/// tiles of them, whose sums have the same order then.
+/// Groups of images that go through the network and back together, layer by layer. Threads that share them compute whole maps, rows
+/// of maps or tiles of outputs of a layer each, so that every sum has the order that it has on one thread. F6 and the output layer, 2 %
+/// of the multiply-adds, are not worth another meeting of the threads.
 #[derive(Debug)]
 pub(super) struct Groups<'a, V> {
     /// One for each group.
@@ -39,15 +40,9 @@ impl<V: Vector> Groups<'_, V> {
         let groups = self.activations.iter_mut().zip(&mut *records).zip(self.first..);
         self.sharing.each(groups.map(|((group, record), number)| {
             move || {
-                group.logits(parameters);
+                group.output(parameters);
                 loss(batch, number, record, V::floats_mut(&mut group.output));
-                let Activations { f6, output, f6_gradient, .. } = group;
-                V::vectorize(OutputBackward {
-                    weight: Layer::OUTPUT.of(parameters).0,
-                    output_gradient: output,
-                    input_gradient: f6_gradient,
-                });
-                V::vectorize(ThroughTanh { gradient: f6_gradient, output: f6 });
+                group.output_backward(parameters);
             }
         }));
         self.backward();
@@ -62,7 +57,7 @@ impl<V: Vector> Groups<'_, V> {
         let groups = self.activations.iter_mut().zip(logits);
         self.sharing.each(groups.map(|(group, logits)| {
             move || {
-                group.logits(parameters);
+                group.output(parameters);
                 let output = V::floats(&group.output);
                 for (lane, logits) in logits.chunks_exact_mut(CLASSES).enumerate() {
                     for (class, logit) in logits.iter_mut().enumerate() {
@@ -73,7 +68,7 @@ impl<V: Vector> Groups<'_, V> {
         }));
     }
 
-    /// From the images to what F6 gives.
+    /// From the images to what C5 gives.
     fn forward(&mut self, batch: Images) {
         let Self { parameters, ref mut sharing, .. } = *self;
         let groups = self.activations.iter_mut().zip(self.first..);
@@ -132,41 +127,11 @@ impl<V: Vector> Groups<'_, V> {
                 }
             })
         }));
-
-        let all = sharing.ranges(84, 12);
-        sharing.each(self.activations.iter_mut().flat_map(|group| {
-            let Activations { c5: input, f6, .. } = group;
-            let (input, mut f6) = (&*input, &mut f6[..]);
-            all.clone().map(move |range| {
-                let output = take(&mut f6, range.len());
-                move || {
-                    let (weight, bias) = outputs(Layer::F6, parameters, &range);
-                    V::vectorize(F6 { weight, bias, input, output });
-                    V::vectorize(Tanh(output));
-                }
-            })
-        }));
     }
 
-    /// From the gradient of what F6 gives, before its tanh, to those of the layers before. The gradients of the shared weights, C1
-    /// to S4, stay with the activations, each lane by itself.
+    /// From the gradient of what C5 gives, before its tanh, to those of the weights of C1 to S4.
     fn backward(&mut self) {
         let Self { parameters, ref mut sharing, .. } = *self;
-        let all = sharing.ranges(120, 12);
-        sharing.each(self.activations.iter_mut().flat_map(|group| {
-            let Activations { c5, f6_gradient: output_gradient, c5_gradient, .. } = group;
-            let (c5, output_gradient, mut rest) = (&*c5, &*output_gradient, &mut c5_gradient[..]);
-            all.clone().map(move |range| {
-                let gradient = take(&mut rest, range.len());
-                move || {
-                    let weight = &Layer::F6.of(parameters).0[range.start..];
-                    let input_gradient = &mut *gradient;
-                    V::vectorize(F6Backward { weight, output_gradient, input_gradient });
-                    V::vectorize(ThroughTanh { gradient, output: &c5[range] });
-                }
-            })
-        }));
-
         let all = sharing.ranges(16, 2);
         sharing.each(self.activations.iter_mut().flat_map(|group| {
             let Activations { ink, s2, s4, c5_gradient, .. } = group;
@@ -290,24 +255,6 @@ fn loss<V: Vector>(batch: &Batch, group: usize, record: &mut Part<V>, output: &m
         }
         for (class, gradient) in logits.into_iter().enumerate() {
             output[class * V::LANES + lane] = gradient * weight;
-        }
-    }
-}
-
-/// The gradient before a layer's tanh from that after it, in place.
-#[derive(Debug)]
-struct ThroughTanh<'a, V> {
-    gradient: &'a mut [V],
-    output: &'a [V],
-}
-
-impl<V: Vector> Kernel<V> for ThroughTanh<'_, V> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        for (gradient, &output) in self.gradient.iter_mut().zip(self.output) {
-            *gradient = through_tanh(*gradient, output);
         }
     }
 }

@@ -10,13 +10,16 @@ pub(super) enum Sharing<'a> {
     Among(&'a mut Pool, usize),
 }
 
+/// No more threads share the groups of a batch. They meet nine times in a step, and more take longer to wake than they save.
+const MOST: usize = 16;
+
 /// No more threads share a group: C3, the heaviest layer, has eight pairs of maps.
-const MOST_THREADS: usize = 8;
+const MOST_OF_A_GROUP: usize = 8;
 
 impl<'a> Sharing<'a> {
     /// For so many groups: none, where there are too few threads for two a group.
     pub fn of(pool: &'a mut Pool, groups: usize) -> Option<Sharing<'a>> {
-        let threads = pool.threads().checked_div(groups)?.min(MOST_THREADS);
+        let threads = pool.threads().min(MOST).checked_div(groups)?.min(MOST_OF_A_GROUP);
         (threads > 1).then_some(Sharing::Among(pool, threads))
     }
 }

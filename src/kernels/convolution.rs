@@ -34,8 +34,8 @@ pub(crate) struct Convolution<
 
 /// C1: 1@32×32 to 6@28×28.
 pub(crate) type C1<'a, V> = Convolution<'a, V, 1, 28, 0, 6, 2>;
-/// Some of C1's maps, each by itself.
-pub(crate) type C1Maps<'a, V> = Convolution<'a, V, 1, 28, 0, 1, 14>;
+/// Some of C1's maps, each by itself. With 14 pixels a tile has no register left for them.
+pub(crate) type C1Maps<'a, V> = Convolution<'a, V, 1, 28, 0, 1, 7>;
 /// C3: 6@14×14 to 16@10×10.
 pub(crate) type C3<'a, V> = Convolution<'a, V, 6, 10, 1, 2, 5>;
 

@@ -1,7 +1,8 @@
 //! Each of the fused engine's heavy kernels alone, on one thread and one group of images, beside `peak` and `tanh peak`, loops that
 //! only multiply and add, or take tanh, in registers: Gelem/s are GFLOP/s, or 10⁹ tanh/s. Then all of them together, forward, and
-//! forward and backward, on one thread, at the operations of the convolutions and dense layers. In the end two shares of each: of
-//! `peak`, and of the limit that also counts its tanh.
+//! forward and backward, at the operations of the convolutions and dense layers: on one thread, and one group of 8 images also on two
+//! threads, which share it. In the end two shares of each: of `peak`, which is one core's, and of the limit that also counts its
+//! tanh. `two threads meet` is what a layer that is shared costs beside its work.
 
 use criterion::{
     BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
@@ -26,10 +27,10 @@ fn kernel(c: &mut Criterion) {
             let (name, operations, tanh) = (kernel.name, kernel.operations, kernel.tanh);
             all.extend(measure(&mut group, name, operations, tanh, || kernel.run()));
         }
-        let mut network = Network::with(set, 1);
         let parameters = [0.01; PARAMETERS];
         let mut gradients = [0.0; PARAMETERS];
-        for n in [32, 256] {
+        for (n, threads) in [(32, 1), (256, 1), (8, 1), (8, 2)] {
+            let mut network = Network::with(set, threads);
             // Background around the ink, as wide as around a group of MNIST's digits.
             let pixel = |at| {
                 if [at / 32, at % 32].iter().all(|at| (5..27).contains(at)) { 0.5 } else { 0.0 }
@@ -38,10 +39,12 @@ fn kernel(c: &mut Criterion) {
                 (vec![std::array::from_fn::<_, PIXELS, _>(pixel); n], vec![3; n]);
             let batch = Batch::new(&images, &labels).expect("a batch");
             let [forward, both, tanh] = [FORWARD, BOTH, TANH].map(|count| count * n as u64);
-            all.extend(measure(&mut group, &format!("forward/b{n}"), forward, tanh, || {
+            let size =
+                if threads == 1 { format!("b{n}") } else { format!("b{n}/{threads} threads") };
+            all.extend(measure(&mut group, &format!("forward/{size}"), forward, tanh, || {
                 network.logits(&parameters, Images::new(&images))
             }));
-            let name = format!("forward and backward/b{n}");
+            let name = format!("forward and backward/{size}");
             all.extend(measure(&mut group, &name, both, tanh, || {
                 network.gradients(&parameters, &batch, &mut gradients)
             }));
@@ -60,7 +63,8 @@ fn measure<T>(
     mut run: impl FnMut() -> T,
 ) -> Option<Measured> {
     let mut seconds = vec![];
-    group.throughput(Throughput::Elements(if operations > 0 { operations } else { tanh }));
+    let elements = [operations, tanh, 1].into_iter().find(|&count| count > 0).unwrap_or(1);
+    group.throughput(Throughput::Elements(elements));
     group.bench_function(name, |b| {
         b.iter_custom(|runs| {
             let start = Instant::now();
@@ -85,7 +89,7 @@ fn shares(set: &str, all: &[Measured]) {
     };
     let (of_operation, of_tanh) = (peak / operations as f64, tanh_peak / tanhs as f64);
     println!("| {set} | of the peak | of the limit with tanh |\n|---|---|---|");
-    for (name, operations, tanh, seconds) in all {
+    for (name, operations, tanh, seconds) in all.iter().filter(|(_, n, tanh, _)| n + tanh > 0) {
         let at_peak = *operations as f64 * of_operation;
         let limit = at_peak + *tanh as f64 * of_tanh;
         println!(

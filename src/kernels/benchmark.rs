@@ -8,6 +8,7 @@ use super::{
     instruction_set::{InstructionSet, with_vector},
     layout::{C1, C3_PADDED, C5, PIXELS, S2, S4},
     panel::row_length,
+    pool::Pool,
     tanh::{Tanh, tanh},
     transposed::TransposedC3,
     vector::{Kernel, Vector},
@@ -41,7 +42,7 @@ impl Benchmark {
 }
 
 /// The heavy kernels, and first of all `peak` and `tanh peak`: loops that do nothing but multiply and add, or take tanh, in
-/// registers, which is what the others can be at best.
+/// registers, which is what the others can be at best. The last is two threads of a pool that have nothing to do.
 pub fn kernels(instruction_set: InstructionSet) -> Vec<Benchmark> {
     with_vector!(instruction_set, V => kernels_of::<V>())
 }
@@ -106,7 +107,7 @@ fn kernels_of<V: Vector>() -> Vec<Benchmark> {
     let (output_gradient, mut input_gradient) = (vectors(C3_PADDED), vectors(S2));
     all.push(Benchmark::new("C3 backward", multiply_adds(c3), move || {
         let (output_gradient, input_gradient) = (&output_gradient, &mut input_gradient);
-        V::vectorize(TransposedC3 { weight: &w3, output_gradient, input_gradient });
+        V::vectorize(TransposedC3 { weight: &w3, output_gradient, first: 0, input_gradient });
     }));
     let (input, output_gradient) = (vectors(S2), vectors(C3_PADDED));
     let mut weight_gradient = vectors(16 * 150);
@@ -133,6 +134,10 @@ fn kernels_of<V: Vector>() -> Vec<Benchmark> {
     let mut values = vectors(C1);
     let kernel = Benchmark::new("tanh", 0, move || V::vectorize(Tanh(&mut values)));
     all.push(kernel.with_tanh(C1 * V::LANES));
+    let mut pool = Pool::new(2);
+    all.push(Benchmark::new("two threads meet", 0, move || {
+        pool.each(&mut [0, 0], |part| *part = black_box(1));
+    }));
     all
 }
 

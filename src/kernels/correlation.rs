@@ -4,36 +4,29 @@ use super::{
 };
 
 /// The gradient of a convolution's weight: `dw[o, i] = dz[o] ⋆ x[i]`, where `dz` is the gradient of what comes out of it,
-/// before the tanh. Shapes as in [`Convolution`](super::convolution::Convolution).
+/// before the tanh, of all its maps or some. Shapes as in [`Convolution`](super::convolution::Convolution).
 ///
 /// The sums stay vectors, a lane for each image: `units` adds them up. A tile
 /// of two maps × the five weights of a kernel's row goes over all pixels in registers.
 #[derive(Debug)]
-pub(crate) struct Correlation<
-    'a,
-    V,
-    const IN: usize,
-    const OUT: usize,
-    const SIDE: usize,
-    const PAD: usize,
-> {
+pub(crate) struct Correlation<'a, V, const IN: usize, const SIDE: usize, const PAD: usize> {
     /// `[IN, SIDE + 4, SIDE + 4]`
     pub input: &'a [V],
     /// Of the images, for C1.
     pub ink: &'a Ink,
-    /// `[OUT, SIDE, PAD + SIDE + PAD]`
+    /// `[maps, SIDE, PAD + SIDE + PAD]`
     pub output_gradient: &'a [V],
-    /// `[OUT, IN, 5, 5]`: it is overwritten.
+    /// `[maps, IN, 5, 5]`: it is overwritten.
     pub weight_gradient: &'a mut [V],
 }
 
 /// C1's.
-pub(crate) type C1Gradient<'a, V> = Correlation<'a, V, 1, 6, 28, 0>;
+pub(crate) type C1Gradient<'a, V> = Correlation<'a, V, 1, 28, 0>;
 /// C3's.
-pub(crate) type C3Gradient<'a, V> = Correlation<'a, V, 6, 16, 10, 1>;
+pub(crate) type C3Gradient<'a, V> = Correlation<'a, V, 6, 10, 1>;
 
-impl<V: Vector, const IN: usize, const OUT: usize, const SIDE: usize, const PAD: usize> Kernel<V>
-    for Correlation<'_, V, IN, OUT, SIDE, PAD>
+impl<V: Vector, const IN: usize, const SIDE: usize, const PAD: usize> Kernel<V>
+    for Correlation<'_, V, IN, SIDE, PAD>
 {
     type Output = ();
 
@@ -41,11 +34,12 @@ impl<V: Vector, const IN: usize, const OUT: usize, const SIDE: usize, const PAD:
     fn run(self) {
         let Self { input, ink, output_gradient, weight_gradient } = self;
         let (in_side, stride) = (SIDE + 4, SIDE + 2 * PAD);
-        assert!(OUT.is_multiple_of(2));
+        let maps = weight_gradient.len() / (IN * 25);
+        assert!(maps.is_multiple_of(2));
         assert_eq!(input.len(), IN * in_side * in_side);
-        assert_eq!(output_gradient.len(), OUT * SIDE * stride);
-        assert_eq!(weight_gradient.len(), OUT * IN * 25);
-        for o in (0..OUT).step_by(2) {
+        assert_eq!(output_gradient.len(), maps * SIDE * stride);
+        assert_eq!(weight_gradient.len(), maps * IN * 25);
+        for o in (0..maps).step_by(2) {
             for i in 0..IN {
                 for ky in 0..5 {
                     // Row y + ky has ink.
@@ -56,7 +50,7 @@ impl<V: Vector, const IN: usize, const OUT: usize, const SIDE: usize, const PAD:
                         }
                         _ => 0..SIDE,
                     };
-                    // SAFETY: o + 1 < OUT as that is even, y + ky and x + kx are below in_side, x below SIDE. So every place
+                    // SAFETY: o + 1 < maps as that is even, y + ky and x + kx are below in_side, x below SIDE. So every place
                     // is within the lengths that were asserted.
                     unsafe {
                         let mut sums = [[V::splat(0.0); 5]; 2];

@@ -1,39 +1,38 @@
 use super::vector::{Kernel, Vector};
 
-/// A dense layer, forward, without its tanh: `y[o] = b[o] + Σᵢ w[o, i] x[i]`. `TILE` outputs at a time are summed in
-/// registers; it divides `OUT`.
+/// A dense layer, forward, without its tanh: `y[o] = b[o] + Σᵢ w[o, i] x[i]`, for all outputs or some. `TILE` outputs at a time
+/// are summed in registers; it divides their number.
 #[derive(Debug)]
-pub(crate) struct Dense<'a, V, const IN: usize, const OUT: usize, const TILE: usize> {
-    /// `[OUT, IN]`
+pub(crate) struct Dense<'a, V, const IN: usize, const TILE: usize> {
+    /// `[outputs, IN]`
     pub weight: &'a [f32],
-    /// `[OUT]`
+    /// `[outputs]`
     pub bias: &'a [f32],
     /// `[IN]`
     pub input: &'a [V],
-    /// `[OUT]`
+    /// `[outputs]`
     pub output: &'a mut [V],
 }
 
 /// C5, a convolution whose window is all of its input: 400 to 120.
-pub(crate) type C5<'a, V> = Dense<'a, V, 400, 120, 12>;
+pub(crate) type C5<'a, V> = Dense<'a, V, 400, 12>;
 /// F6: 120 to 84.
-pub(crate) type F6<'a, V> = Dense<'a, V, 120, 84, 12>;
+pub(crate) type F6<'a, V> = Dense<'a, V, 120, 12>;
 /// The output layer: 84 to 10.
-pub(crate) type Output<'a, V> = Dense<'a, V, 84, 10, 10>;
+pub(crate) type Output<'a, V> = Dense<'a, V, 84, 10>;
 
-impl<V: Vector, const IN: usize, const OUT: usize, const TILE: usize> Kernel<V>
-    for Dense<'_, V, IN, OUT, TILE>
-{
+impl<V: Vector, const IN: usize, const TILE: usize> Kernel<V> for Dense<'_, V, IN, TILE> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
         let Self { weight, bias, input, output } = self;
-        assert!(OUT.is_multiple_of(TILE));
-        assert_eq!(weight.len(), OUT * IN);
-        assert!(bias.len() == OUT && input.len() == IN && output.len() == OUT);
-        for o in (0..OUT).step_by(TILE) {
-            // SAFETY: o + TILE <= OUT, as TILE divides it, so every place is within the lengths that were asserted.
+        let outputs = output.len();
+        assert!(outputs.is_multiple_of(TILE));
+        assert_eq!(weight.len(), outputs * IN);
+        assert!(bias.len() == outputs && input.len() == IN);
+        for o in (0..outputs).step_by(TILE) {
+            // SAFETY: o + TILE <= outputs, as TILE divides it, so every place is within the lengths that were asserted.
             unsafe {
                 let mut sums = [V::splat(0.0); TILE];
                 for (tile, sum) in sums.iter_mut().enumerate() {
@@ -53,15 +52,15 @@ impl<V: Vector, const IN: usize, const OUT: usize, const TILE: usize> Kernel<V>
     }
 }
 
-/// The gradient of a dense layer's input: `dx[i] = Σₒ w[o, i] dz[o]`. `TILE` inputs at a time are summed in registers; it
-/// divides `IN`.
+/// The gradient of a dense layer's input: `dx[i] = Σₒ w[o, i] dz[o]`, for all inputs or some. `TILE` inputs at a time are
+/// summed in registers; it divides their number.
 #[derive(Debug)]
 pub(crate) struct DenseBackward<'a, V, const IN: usize, const OUT: usize, const TILE: usize> {
-    /// `[OUT, IN]`
+    /// `[OUT, IN]`, from the first of these inputs on.
     pub weight: &'a [f32],
     /// `[OUT]`
     pub output_gradient: &'a [V],
-    /// `[IN]`: it is overwritten.
+    /// `[inputs]`: it is overwritten.
     pub input_gradient: &'a mut [V],
 }
 
@@ -80,11 +79,11 @@ impl<V: Vector, const IN: usize, const OUT: usize, const TILE: usize> Kernel<V>
     #[inline(always)]
     fn run(self) {
         let Self { weight, output_gradient, input_gradient } = self;
-        assert!(IN.is_multiple_of(TILE));
-        assert_eq!(weight.len(), OUT * IN);
-        assert!(output_gradient.len() == OUT && input_gradient.len() == IN);
-        for i in (0..IN).step_by(TILE) {
-            // SAFETY: i + TILE <= IN, as TILE divides it, so every place is within the lengths that were asserted.
+        let inputs = input_gradient.len();
+        assert!(inputs.is_multiple_of(TILE) && output_gradient.len() == OUT);
+        assert!(weight.len() >= (OUT - 1) * IN + inputs);
+        for i in (0..inputs).step_by(TILE) {
+            // SAFETY: i + TILE <= inputs, as TILE divides it, and o < OUT, so every place is within the lengths that were asserted.
             unsafe {
                 let mut sums = [V::splat(0.0); TILE];
                 for (o, dz) in output_gradient.iter().enumerate() {

@@ -5,23 +5,24 @@ use super::{
 
 /// `DownSample` and tanh, forward: `y[c] = tanh(w[c] · average + b[c])` over windows of 2×2.
 ///
-/// `MAPS` maps of (2 `SIDE`)² go in, with `PAD` vectors at either side of each row; `MAPS` maps of `SIDE`² come out.
+/// Maps of (2 `SIDE`)² go in, all of the layer's or some, with `PAD` vectors at either side of each row; as many of `SIDE`² come
+/// out.
 #[derive(Debug)]
-pub(crate) struct DownSample<'a, V, const MAPS: usize, const SIDE: usize, const PAD: usize> {
-    /// `[MAPS]`
+pub(crate) struct DownSample<'a, V, const SIDE: usize, const PAD: usize> {
+    /// `[maps]`
     pub weight: &'a [f32],
-    /// `[MAPS]`
+    /// `[maps]`
     pub bias: &'a [f32],
-    /// `[MAPS, 2 SIDE, PAD + 2 SIDE + PAD]`
+    /// `[maps, 2 SIDE, PAD + 2 SIDE + PAD]`
     pub input: &'a [V],
-    /// `[MAPS, SIDE, SIDE]`
+    /// `[maps, SIDE, SIDE]`
     pub output: &'a mut [V],
 }
 
 /// S2: 6@28×28 to 6@14×14.
-pub(crate) type S2<'a, V> = DownSample<'a, V, 6, 14, 0>;
+pub(crate) type S2<'a, V> = DownSample<'a, V, 14, 0>;
 /// S4: 16@10×10 to 16@5×5.
-pub(crate) type S4<'a, V> = DownSample<'a, V, 16, 5, 1>;
+pub(crate) type S4<'a, V> = DownSample<'a, V, 5, 1>;
 
 /// The place of a window's upper left corner.
 #[inline(always)]
@@ -35,24 +36,22 @@ fn average<V: Vector>([a, b, c, d]: [V; 4]) -> V {
     ((a + b) + (c + d)) * V::splat(0.25)
 }
 
-impl<V: Vector, const MAPS: usize, const SIDE: usize, const PAD: usize> Kernel<V>
-    for DownSample<'_, V, MAPS, SIDE, PAD>
-{
+impl<V: Vector, const SIDE: usize, const PAD: usize> Kernel<V> for DownSample<'_, V, SIDE, PAD> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
         let Self { weight, bias, input, output } = self;
-        let stride = 2 * SIDE + 2 * PAD;
-        assert!(weight.len() == MAPS && bias.len() == MAPS);
-        assert_eq!(input.len(), MAPS * 2 * SIDE * stride);
-        assert_eq!(output.len(), MAPS * SIDE * SIDE);
-        for map in 0..MAPS {
+        let (maps, stride) = (bias.len(), 2 * SIDE + 2 * PAD);
+        assert_eq!(weight.len(), maps);
+        assert_eq!(input.len(), maps * 2 * SIDE * stride);
+        assert_eq!(output.len(), maps * SIDE * SIDE);
+        for map in 0..maps {
             let (weight, bias) = (V::splat(weight[map]), V::splat(bias[map]));
             for y in 0..SIDE {
                 for x in 0..SIDE {
                     let at = corner::<SIDE, PAD>(map, y, x);
-                    // SAFETY: map, y and x are below MAPS, SIDE and SIDE, and so is every place within the lengths that were
+                    // SAFETY: map, y and x are below maps, SIDE and SIDE, and so is every place within the lengths that were
                     // asserted.
                     unsafe {
                         let window = [
@@ -79,42 +78,50 @@ impl<V: Vector, const MAPS: usize, const SIDE: usize, const PAD: usize> Kernel<V
 /// dx = w[c] dz / 4                  in each of the window's four places
 /// x  = dx (1 - x²)                  d(convolution's bias)[c] = Σ of these
 /// ```
+///
+/// The gradient of what came out has `MAP` vectors from map to map, and `ROW` from row to row.
 #[derive(Debug)]
-pub(crate) struct DownSampleBackward<'a, V, const MAPS: usize, const SIDE: usize, const PAD: usize>
-{
-    /// `[MAPS]`
+pub(crate) struct DownSampleBackward<
+    'a,
+    V,
+    const SIDE: usize,
+    const PAD: usize,
+    const MAP: usize,
+    const ROW: usize,
+> {
+    /// `[maps]`
     pub weight: &'a [f32],
-    /// `[MAPS, 2 SIDE, PAD + 2 SIDE + PAD]`: the convolution's output, and then the gradient of what its tanh was taken of.
+    /// `[maps, 2 SIDE, PAD + 2 SIDE + PAD]`: the convolution's output, and then the gradient of what its tanh was taken of.
     pub maps: &'a mut [V],
-    /// `[MAPS, SIDE, SIDE]`
+    /// `[maps, SIDE, SIDE]`
     pub output: &'a [V],
-    /// `[MAPS, SIDE, SIDE]`
+    /// From the first of these maps on.
     pub output_gradient: &'a [V],
-    /// `[MAPS]`: it is overwritten.
+    /// `[maps]`: it is overwritten.
     pub weight_gradient: &'a mut [V],
-    /// `[MAPS]`: it is overwritten.
+    /// `[maps]`: it is overwritten.
     pub bias_gradient: &'a mut [V],
-    /// `[MAPS]`, of the convolution's bias: it is overwritten.
+    /// `[maps]`, of the convolution's bias: it is overwritten.
     pub convolution_bias_gradient: &'a mut [V],
 }
 
-/// S2's.
-pub(crate) type S2Backward<'a, V> = DownSampleBackward<'a, V, 6, 14, 0>;
+/// S2's, whose gradient comes as `[14, 6, 14]`.
+pub(crate) type S2Backward<'a, V> = DownSampleBackward<'a, V, 14, 0, 14, { 6 * 14 }>;
 /// S4's.
-pub(crate) type S4Backward<'a, V> = DownSampleBackward<'a, V, 16, 5, 1>;
+pub(crate) type S4Backward<'a, V> = DownSampleBackward<'a, V, 5, 1, 25, 5>;
 
-impl<V: Vector, const MAPS: usize, const SIDE: usize, const PAD: usize> Kernel<V>
-    for DownSampleBackward<'_, V, MAPS, SIDE, PAD>
+impl<V: Vector, const SIDE: usize, const PAD: usize, const MAP: usize, const ROW: usize> Kernel<V>
+    for DownSampleBackward<'_, V, SIDE, PAD, MAP, ROW>
 {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        let stride = 2 * SIDE + 2 * PAD;
-        assert_eq!(self.maps.len(), MAPS * 2 * SIDE * stride);
-        assert_eq!(self.output.len(), MAPS * SIDE * SIDE);
-        assert_eq!(self.output_gradient.len(), MAPS * SIDE * SIDE);
-        for map in 0..MAPS {
+        let (maps, stride) = (self.weight.len(), 2 * SIDE + 2 * PAD);
+        assert_eq!(self.maps.len(), maps * 2 * SIDE * stride);
+        assert_eq!(self.output.len(), maps * SIDE * SIDE);
+        assert!(self.output_gradient.len() + MAP >= maps * MAP + (SIDE - 1) * ROW + SIDE);
+        for map in 0..maps {
             let share = V::splat(self.weight[map] * 0.25);
             let zero = V::splat(0.0);
             let (mut weight, mut bias, mut convolution_bias) = (zero, zero, [zero; 4]);
@@ -123,11 +130,11 @@ impl<V: Vector, const MAPS: usize, const SIDE: usize, const PAD: usize> Kernel<V
                     let at = corner::<SIDE, PAD>(map, y, x);
                     let place = (map * SIDE + y) * SIDE + x;
                     let window = [at, at + 1, at + stride, at + stride + 1];
-                    // SAFETY: map, y and x are below MAPS, SIDE and SIDE, and so is every place within the lengths that were
+                    // SAFETY: map, y and x are below maps, SIDE and SIDE, and so is every place within the lengths that were
                     // asserted.
                     unsafe {
                         let dz = through_tanh(
-                            *self.output_gradient.get_unchecked(place),
+                            *self.output_gradient.get_unchecked(map * MAP + y * ROW + x),
                             *self.output.get_unchecked(place),
                         );
                         let mut inputs = [zero; 4];

@@ -46,6 +46,13 @@ pub(super) fn shares(threads: usize) -> Vec<Range<usize>> {
     (0..threads).map(|thread| border(thread)..border(thread + 1)).collect()
 }
 
+/// Splits the first `length` off.
+pub(super) fn take<'a, T>(from: &mut &'a mut [T], length: usize) -> &'a mut [T] {
+    let (first, rest) = std::mem::take(from).split_at_mut(length);
+    *from = rest;
+    first
+}
+
 #[cfg(test)]
 mod tests {
     use super::{PARAMETERS, UNIT, part, shares};

@@ -9,7 +9,7 @@
 //!   dense weights are summed over images, for which the lanes go along a row of the weight (`dense_gradient`).
 //! - **Tiles of registers.** Each of these loops keeps 10 or 12 sums in registers, which hide each other's latency.
 //! - **Caches.** A group goes forward and back while what its layers gave (`activations`) is in a core's second cache.
-//! - **Threads.** Each has some groups of the batch (`worker`), and then owns part of the gradients (`share`): whole
+//! - **Threads.** Each has some groups of the batch, or shares one with others (`groups`, `sharing`), and then owns part of the gradients (`share`): whole
 //!   rows of the dense weights, so that only the first layers' 2,616 gradients are added up between threads, in the order
 //!   of the images.
 //! - **The same bits.** No result depends on the threads, the vectors or the CPU: a multiplication and an addition round once
@@ -40,6 +40,7 @@ mod cross_entropy;
 mod dense;
 mod dense_gradient;
 mod down_sample;
+mod groups;
 mod images;
 mod ink;
 mod instruction_set;
@@ -53,12 +54,12 @@ mod portable;
 mod record;
 mod sgd;
 mod share;
+mod sharing;
 mod signal;
 mod tanh;
 mod transposed;
 mod units;
 mod vector;
-mod worker;
 
 pub use crate::network::PARAMETERS;
 pub(crate) use adam::Adam;

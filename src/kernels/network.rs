@@ -1,16 +1,18 @@
 use super::{
+    activations::Activations,
     batch::Batch,
+    groups::Groups,
     images::Images,
     instruction_set::{InstructionSet, with_vector},
-    layout::{CLASSES, UNIT, shares},
+    layout::{CLASSES, UNIT, shares, take},
     pool::Pool,
     record::{Record, packed_length},
     share::Share,
+    sharing::Sharing,
     vector::Vector,
-    worker::Worker,
 };
 use crate::{Error, Result, network::PARAMETERS};
-use std::{fmt::Debug, ops::Range};
+use std::{fmt::Debug, slice};
 
 /// The network's forward and backward passes, over flat parameters.
 #[derive(Debug)]
@@ -140,30 +142,48 @@ trait Passes: Debug + Send {
     fn logits(&mut self, pool: &mut Pool, parameters: &[f32], images: Images, logits: &mut [f32]);
 }
 
-/// One for each thread, and what they record of a batch.
+/// Memory for a group of images on each thread, and what is recorded of a batch.
 #[derive(Debug)]
 struct Workers<V> {
-    workers: Vec<Worker<V>>,
+    activations: Vec<Activations<V>>,
     record: Record<V>,
 }
 
 impl<V: Vector> Workers<V> {
     fn new(threads: usize) -> Workers<V> {
-        let workers = (0..threads).map(|_| Worker::new()).collect();
-        Workers { workers, record: Record::new() }
+        let activations = (0..threads).map(|_| Activations::new()).collect();
+        Workers { activations, record: Record::new() }
     }
 }
 
-/// The workers that so many images have work for, and which of their groups each takes: as many as the others, or one more.
-fn groups<V: Vector>(
-    workers: &mut [Worker<V>],
-    images: usize,
-) -> impl Iterator<Item = (&mut Worker<V>, Range<usize>)> {
-    let groups = images.div_ceil(V::LANES);
-    let threads = workers.len().min(groups);
-    let border = move |thread| groups * thread / threads.max(1);
-    let workers = workers[..threads].iter_mut().enumerate();
-    workers.map(move |(thread, worker)| (worker, border(thread)..border(thread + 1)))
+/// Does `work` on all groups, each with its own of the `results`. A thread takes as many groups as the others, or one more, one after
+/// the other; where there are two threads for each group or more, they share it instead.
+fn each_group<V: Vector, R: Send>(
+    activations: &mut [Activations<V>],
+    pool: &mut Pool,
+    parameters: &[f32],
+    mut results: &mut [R],
+    work: impl Fn(Groups<V>, &mut [R]) + Sync,
+) {
+    let groups = results.len();
+    if let Some(sharing) = Sharing::of(pool, groups) {
+        let activations = &mut activations[..groups];
+        return work(Groups { activations, first: 0, parameters, sharing }, results);
+    }
+    let threads = activations.len().min(groups);
+    let border = |thread| groups * thread / threads.max(1);
+    let mut parts = vec![];
+    for (thread, activations) in activations[..threads].iter_mut().enumerate() {
+        let own = border(thread)..border(thread + 1);
+        parts.push((activations, own.start, take(&mut results, own.len())));
+    }
+    pool.each(&mut parts, |(activations, first, results)| {
+        for (first, result) in (*first..).zip(&mut **results) {
+            let activations = slice::from_mut(&mut **activations);
+            let groups = Groups { activations, first, parameters, sharing: Sharing::Alone };
+            work(groups, slice::from_mut(result));
+        }
+    });
 }
 
 impl<V: Vector> Passes for Workers<V> {
@@ -172,14 +192,9 @@ impl<V: Vector> Passes for Workers<V> {
     }
 
     fn train(&mut self, pool: &mut Pool, parameters: &[f32], batch: &Batch) {
-        let mut rest = self.record.begin(batch.size());
-        let mut parts = vec![];
-        for (worker, groups) in groups(&mut self.workers, batch.size()) {
-            let images = (groups.end * V::LANES).min(batch.size()) - groups.start * V::LANES;
-            parts.push((worker, groups, rest.take(images)));
-        }
-        pool.each(&mut parts, |(worker, groups, part)| {
-            worker.train(parameters, batch, groups.clone(), part);
+        let mut records = self.record.begin(batch.size()).groups();
+        each_group(&mut self.activations, pool, parameters, &mut records, |groups, records| {
+            groups.train(batch, records);
         });
     }
 
@@ -207,22 +222,10 @@ impl<V: Vector> Passes for Workers<V> {
         Outcome { loss: (loss / losses.len() as f64) as f32, correct: record.correct() }
     }
 
-    fn logits(
-        &mut self,
-        pool: &mut Pool,
-        parameters: &[f32],
-        images: Images,
-        mut logits: &mut [f32],
-    ) {
-        let mut parts = vec![];
-        for (worker, groups) in groups(&mut self.workers, images.count()) {
-            let length = (groups.len() * V::LANES * CLASSES).min(logits.len());
-            let (own, rest) = logits.split_at_mut(length);
-            parts.push((worker, groups, own));
-            logits = rest;
-        }
-        pool.each(&mut parts, |(worker, groups, logits)| {
-            worker.logits(parameters, images, groups.clone(), logits);
+    fn logits(&mut self, pool: &mut Pool, parameters: &[f32], images: Images, logits: &mut [f32]) {
+        let mut logits: Vec<_> = logits.chunks_mut(V::LANES * CLASSES).collect();
+        each_group(&mut self.activations, pool, parameters, &mut logits, |groups, logits| {
+            groups.logits(images, logits);
         });
     }
 }
@@ -236,12 +239,16 @@ mod tests {
     /// The last unit has three of them. Miri takes minutes an image.
     const IMAGES: usize = if cfg!(miri) { 9 } else { 19 };
 
-    /// Parameters, and images with their labels.
+    /// No more than a group has.
+    const FEW: usize = 3;
+
+    /// Parameters, and images with their labels. The few first have their ink at the right.
     fn drawn() -> (Vec<f32>, Vec<[f32; PIXELS]>, Vec<u8>) {
         let mut generator = Mt::new(3);
         let mut draw = || generator.next_u32() as f32 / u32::MAX as f32;
         let parameters = (0..PARAMETERS).map(|_| draw() * 0.4 - 0.2).collect();
-        let images = (0..IMAGES).map(|_| std::array::from_fn(|_| draw())).collect();
+        let mut pixel = |n, at| if n < FEW && at % 32 < 20 { 0.0 } else { draw() };
+        let images = (0..IMAGES).map(|n| std::array::from_fn(|at| pixel(n, at))).collect();
         (parameters, images, (0..IMAGES as u8).map(|label| label % 10).collect())
     }
 
@@ -256,7 +263,8 @@ mod tests {
         let sets: Vec<_> = InstructionSet::available().collect();
         for parts in 1..5 {
             let gradients = |rank, gather: &mut dyn FnMut(&[u8]) -> Result<Vec<u8>>| {
-                let mut network = Network::with(sets[rank % sets.len()], 1 + rank % 2);
+                // With two threads or more for a group they share it.
+                let mut network = Network::with(sets[rank % sets.len()], [1, 2, 20][rank % 3]);
                 let part = part(IMAGES, rank, parts);
                 let batch =
                     Batch::new(&images[part.clone()], &labels[part]).unwrap().part_of(IMAGES);
@@ -288,18 +296,22 @@ mod tests {
     fn instruction_sets_and_threads_give_the_same_bits() {
         let (parameters, images, labels) = drawn();
         let parameters = parameters.as_array().unwrap();
-        let batch = Batch::new(&images, &labels).unwrap();
-
-        let gradients = |set, threads| {
-            let mut gradients = vec![0.0; PARAMETERS];
-            let of = gradients.as_mut_array().unwrap();
-            let outcome = Network::with(set, threads).gradients(parameters, &batch, of);
-            (outcome, gradients.into_iter().map(f32::to_bits).collect::<Vec<_>>())
-        };
-        let expected = gradients(InstructionSet::Portable, 1);
-        for set in InstructionSet::available() {
-            for &threads in if cfg!(miri) { &[2][..] } else { &[1, 2, 3, 8, 20] } {
-                assert!(gradients(set, threads) == expected, "{set:?}, {threads} threads");
+        // A single group is shared by 2 threads already, and three are by 8.
+        for images in [&images[..FEW], &images] {
+            let batch = Batch::new(images, &labels[..images.len()]).unwrap();
+            let bits = |numbers: &[f32]| numbers.iter().map(|n| n.to_bits()).collect::<Vec<_>>();
+            let results = |set, threads| {
+                let mut network = Network::with(set, threads);
+                let mut gradients = Box::new([0.0; PARAMETERS]);
+                let outcome = network.gradients(parameters, &batch, &mut gradients);
+                let logits = network.logits(parameters, batch.images());
+                (outcome, bits(&*gradients), bits(logits.as_flattened()))
+            };
+            let expected = results(InstructionSet::Portable, 1);
+            for set in InstructionSet::available() {
+                for &threads in if cfg!(miri) { &[2][..] } else { &[1, 2, 3, 5, 8, 20] } {
+                    assert!(results(set, threads) == expected, "{set:?}, {threads} threads");
+                }
             }
         }
     }

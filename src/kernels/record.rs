@@ -1,7 +1,7 @@
 use super::{
     activations::Activations,
     dense_gradient::Operands,
-    layout::{SHARED, UNIT},
+    layout::{SHARED, UNIT, take},
     panel::{Transpose, row_length},
     units::UnitSums,
     vector::Vector,
@@ -95,13 +95,6 @@ fn room<T: Copy>(memory: &mut Vec<T>, length: usize, blank: T) -> &mut [T] {
     &mut memory[..length]
 }
 
-/// Splits the first `length` off.
-fn take<'a, T>(from: &mut &'a mut [T], length: usize) -> &'a mut [T] {
-    let (first, rest) = std::mem::take(from).split_at_mut(length);
-    *from = rest;
-    first
-}
-
 impl<'a, V: Vector> TapePart<'a, V> {
     fn take(&mut self, images: usize) -> TapePart<'a, V> {
         TapePart {
@@ -113,10 +106,10 @@ impl<'a, V: Vector> TapePart<'a, V> {
     }
 
     /// From a group's vectors.
-    fn fill(self, input: &[V], output_gradient: &[V]) {
+    fn fill(&mut self, input: &[V], output_gradient: &[V]) {
         let row = row_length::<V>(self.inputs) * V::LANES;
         V::vectorize(Transpose { vectors: input, rows: V::floats_mut(self.panel), row });
-        let (rows, row) = (self.output_gradient, self.outputs);
+        let (rows, row) = (&mut *self.output_gradient, self.outputs);
         V::vectorize(Transpose { vectors: output_gradient, rows, row });
     }
 
@@ -129,7 +122,7 @@ impl<'a, V: Vector> TapePart<'a, V> {
 
 impl<'a, V: Vector> Part<'a, V> {
     /// Splits the first images off: whole units, or the last.
-    pub fn take(&mut self, images: usize) -> Part<'a, V> {
+    fn take(&mut self, images: usize) -> Part<'a, V> {
         Part {
             c5: self.c5.take(images),
             f6: self.f6.take(images),
@@ -140,19 +133,27 @@ impl<'a, V: Vector> Part<'a, V> {
         }
     }
 
+    /// One for each group.
+    pub fn groups(mut self) -> Vec<Part<'a, V>> {
+        let mut groups = vec![];
+        while !self.losses.is_empty() {
+            groups.push(self.take(V::LANES.min(self.losses.len())));
+        }
+        groups
+    }
+
     /// Where the cross-entropy of each image goes, and whether the answer was right.
     pub fn losses(&mut self) -> impl Iterator<Item = (&mut f32, &mut bool)> {
         self.losses.iter_mut().zip(&mut *self.right)
     }
 
-    /// From the first lanes of a group: what its layers gave on the way there and back, and the gradients of C1 to S4, each lane by
-    /// itself.
-    pub fn fill(self, activations: &Activations<V>, shared_lanes: &[V]) {
-        let Activations { s4, c5, f6, output, c5_gradient, f6_gradient, .. } = activations;
+    /// From the first lanes of a group: what its layers gave on the way there and back.
+    pub fn fill(&mut self, activations: &Activations<V>) {
+        let Activations { s4, c5, f6, output, c5_gradient, f6_gradient, shared, .. } = activations;
         self.c5.fill(s4, c5_gradient);
         self.f6.fill(c5, f6_gradient);
         self.output.fill(f6, output);
-        V::vectorize(UnitSums { lanes: shared_lanes, sums: self.shared });
+        V::vectorize(UnitSums { lanes: shared, sums: self.shared });
     }
 }
 

@@ -34,12 +34,12 @@ impl<V: Vector, const IN: usize, const SIDE: usize, const PAD: usize> Kernel<V>
     fn run(self) {
         let Self { input, ink, output_gradient, weight_gradient } = self;
         let (in_side, stride) = (SIDE + 4, SIDE + 2 * PAD);
-        let maps = weight_gradient.len() / (IN * 25);
-        assert!(maps.is_multiple_of(2));
+        let pairs = weight_gradient.len() / (2 * IN * 25);
         assert_eq!(input.len(), IN * in_side * in_side);
-        assert_eq!(output_gradient.len(), maps * SIDE * stride);
-        assert_eq!(weight_gradient.len(), maps * IN * 25);
-        for o in (0..maps).step_by(2) {
+        assert_eq!(output_gradient.len(), pairs * 2 * SIDE * stride);
+        assert_eq!(weight_gradient.len(), pairs * 2 * IN * 25);
+        let of_pairs = output_gradient.chunks_exact(2 * SIDE * stride);
+        for (dz, dw) in of_pairs.zip(weight_gradient.chunks_exact_mut(2 * IN * 25)) {
             for i in 0..IN {
                 for ky in 0..5 {
                     // Row y + ky has ink.
@@ -50,17 +50,17 @@ impl<V: Vector, const IN: usize, const SIDE: usize, const PAD: usize> Kernel<V>
                         }
                         _ => 0..SIDE,
                     };
-                    // SAFETY: o + 1 < maps as that is even, y + ky and x + kx are below in_side, x below SIDE. So every place
-                    // is within the lengths that were asserted.
+                    // SAFETY: y + ky and x + kx are below in_side, x below SIDE. So every place is within the lengths that were
+                    // asserted, and those of a pair's parts.
                     unsafe {
                         let mut sums = [[V::splat(0.0); 5]; 2];
                         for y in rows {
                             let row = (i * in_side + y + ky) * in_side;
-                            let dz_row = (o * SIDE + y) * stride + PAD;
+                            let dz_row = y * stride + PAD;
                             for x in 0..SIDE {
                                 let dz = [
-                                    *output_gradient.get_unchecked(dz_row + x),
-                                    *output_gradient.get_unchecked(dz_row + SIDE * stride + x),
+                                    *dz.get_unchecked(dz_row + x),
+                                    *dz.get_unchecked(dz_row + SIDE * stride + x),
                                 ];
                                 let [lower, upper] = &mut sums;
                                 for (kx, (lower, upper)) in lower.iter_mut().zip(upper).enumerate()
@@ -72,9 +72,9 @@ impl<V: Vector, const IN: usize, const SIDE: usize, const PAD: usize> Kernel<V>
                             }
                         }
                         for (high, sums) in sums.iter().enumerate() {
-                            let tap = ((o + high) * IN + i) * 25 + ky * 5;
+                            let tap = (high * IN + i) * 25 + ky * 5;
                             for (kx, &sum) in sums.iter().enumerate() {
-                                *weight_gradient.get_unchecked_mut(tap + kx) = sum;
+                                *dw.get_unchecked_mut(tap + kx) = sum;
                             }
                         }
                     }

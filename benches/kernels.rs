@@ -63,7 +63,7 @@ fn measure<T>(
     mut run: impl FnMut() -> T,
 ) -> Option<Measured> {
     let mut seconds = vec![];
-    let elements = [operations, tanh, 1].into_iter().find(|&count| count > 0).unwrap_or(1);
+    let elements = if operations > 0 { operations } else { tanh.max(1) };
     group.throughput(Throughput::Elements(elements));
     group.bench_function(name, |b| {
         b.iter_custom(|runs| {

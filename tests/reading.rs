@@ -56,6 +56,17 @@ fn numbers_are_read_by_lines_and_from_left_to_right() {
     }
 }
 
+/// No straight way from top to bottom leads between these.
+#[test]
+fn digits_that_lean_and_touch_are_cut_obliquely() {
+    let picture = GrayImage::from_fn(240, 180, |x, y| {
+        let stroke = |foot: u32| (30..150).contains(&y) && (x + y * 2 / 5).abs_diff(foot + 60) < 6;
+        let bridge = y.abs_diff(90) < 4 && (x + y * 2 / 5).abs_diff(137) < 18;
+        Luma([if stroke(60) || stroke(94) || bridge { 30 } else { 235 }])
+    });
+    assert_eq!(number(&Classifier::pretrained().unwrap(), &picture.into()), "11");
+}
+
 /// Grain of a standard deviation of 1 to 20 steps of 255. What the preparation takes for ink, 10 of these sheets, is no digit. Of
 /// 800, with other seeds too, 45 had something to read, and 4 were answered with a digit.
 #[test]

@@ -255,34 +255,53 @@ fn cut(writing: &Writing, piece: &Piece, height: f32) -> Vec<Part> {
         ink[y * columns + x] += 1.0 / (size * size) as f32;
     }
     let stroke = stroke(&ink, columns);
-    let cells = height / size as f32;
-    let margin = (APART * cells) as usize;
-    let seams: Vec<(f32, Vec<usize>)> = (margin..columns.saturating_sub(margin))
+    let apart = APART * height / size as f32;
+    let margin = (apart as usize).max(ASIDE);
+    let mut seams: Vec<Seam> = (margin..columns.saturating_sub(margin))
         .flat_map(|x| LEANS.map(|lean| seam(&ink, columns, x, lean)))
+        .filter(|seam| seam.ink <= THROUGH * stroke)
         .collect();
-    let middle = |seam: usize| seams[seam].1.iter().sum::<usize>() as f32 / rows as f32;
-    let mut order: Vec<usize> =
-        (0..seams.len()).filter(|&seam| seams[seam].0 <= THROUGH * stroke).collect();
-    order.sort_by(|&a, &b| seams[a].0.total_cmp(&seams[b].0));
-    let mut chosen: Vec<usize> = vec![];
-    for seam in order {
-        let apart = |&other: &usize| (middle(seam) - middle(other)).abs() >= APART * cells;
-        if chosen.iter().all(apart) {
-            chosen.push(seam);
+    seams.sort_by(|a, b| a.ink.total_cmp(&b.ink));
+    // From left to right.
+    let mut chosen: Vec<Seam> = vec![];
+    for seam in seams {
+        let place = chosen.partition_point(|other| other.middle < seam.middle);
+        let beside = place.saturating_sub(1)..(place + 1).min(chosen.len());
+        if chosen[beside].iter().all(|other| (seam.middle - other.middle).abs() >= apart) {
+            chosen.insert(place, seam);
         }
     }
-    chosen.sort_by(|&a, &b| middle(a).total_cmp(&middle(b)));
+    // Some cross. A part has so many to its left in every row: without those that cross fewer numbers are read right.
+    let reach = LEANS[LEANS.len() - 1] * rows as f32 / 2.0 + (2 * ASIDE + 1) as f32;
+    let left_of = |x: f32| chosen.partition_point(|seam| seam.middle < x);
     let mut parts: Vec<Vec<u32>> = vec![vec![]; chosen.len() + 1];
     for &at in &piece.pixels {
         let (x, y) = cell(at);
-        parts[chosen.iter().filter(|&&seam| x >= seams[seam].1[y]).count()].push(at);
+        let far = left_of(x as f32 - reach);
+        let near = &chosen[far..left_of(x as f32 + reach)];
+        parts[far + near.iter().filter(|seam| seam.way[y] <= x).count()].push(at);
     }
-    let cuts = [None].into_iter().chain(chosen.iter().map(|&seam| Some(seams[seam].0 / stroke)));
-    let parts = parts
-        .into_iter()
-        .zip(cuts)
-        .filter_map(|(pixels, cut)| Some(Part { piece: writing.part(pixels)?, cut }));
-    parts.collect()
+    let cuts = chosen.iter().map(|seam| Some(seam.ink / stroke));
+    let parts = parts.into_iter().zip([None].into_iter().chain(cuts));
+    let mut parts: Vec<Part> = parts
+        .filter_map(|(pixels, cut)| Some(Part { piece: writing.part(pixels)?, cut }))
+        .collect();
+    // Nothing may lie to the left of the first cut.
+    if let Some(first) = parts.first_mut() {
+        first.cut = None;
+    }
+    parts
+}
+
+/// A way from top to bottom.
+#[derive(Debug)]
+struct Seam {
+    /// How much it goes through, in cells.
+    ink: f32,
+    /// The mean of its columns.
+    middle: f32,
+    /// Its column in each row.
+    way: Vec<usize>,
 }
 
 /// How wide the strokes are, in cells: twice their area by their outline, as in an oblong.
@@ -299,9 +318,8 @@ fn stroke(ink: &[f32], columns: usize) -> f32 {
     (2.0 * area / (across + down).max(1.0) * 4.0 / std::f32::consts::PI).max(1.0)
 }
 
-/// The way from top to bottom, near a line that leans and has its middle in a column, through the least ink: how much that is, and
-/// the column in each row.
-fn seam(ink: &[f32], columns: usize, middle: usize, lean: f32) -> (f32, Vec<usize>) {
+/// The way from top to bottom, near a line that leans and has its middle in a column, through the least ink.
+fn seam(ink: &[f32], columns: usize, middle: usize, lean: f32) -> Seam {
     const WIDTH: usize = 2 * ASIDE + 1;
     let rows = ink.len() / columns.max(1);
     let column = |y: usize, x: usize| {
@@ -336,5 +354,6 @@ fn seam(ink: &[f32], columns: usize, middle: usize, lean: f32) -> (f32, Vec<usiz
         through += ink(y, x);
         x = from[y][x];
     }
-    (through, way)
+    let middle = way.iter().sum::<usize>() as f32 / rows as f32;
+    Seam { ink: through, middle, way }
 }

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::network::Layer;
 
-/// What the layers give for one group of images, one in each lane, and the gradients on the way back. It stays in a core's
-/// second cache while a group goes there and back.
+/// What the layers give for one group of images, one in each lane, and the gradients on the way back. It stays in the
+/// second cache of the core that takes a group there and back.
 #[derive(Debug)]
 pub(crate) struct Activations<V> {
     /// `[32, 32]`

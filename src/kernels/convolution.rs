@@ -9,7 +9,7 @@ use super::{
 /// `IN` maps of (`SIDE` + 4)² go in, maps of `SIDE`² come out, all of the layer's or some, with `PAD` vectors at either side of
 /// each row left alone. A weight is in all lanes, so there is neither a matrix to be built nor an edge to look after. A tile of
 /// `HIGH` maps × `WIDE` pixels is summed in registers: for each of the 25 `IN` steps `HIGH` + `WIDE` loads and
-/// `HIGH` · `WIDE` multiplications, ten or more, which hide each other's latency.
+/// `HIGH` · `WIDE` multiplications, which hide each other's latency.
 #[derive(Debug)]
 pub(crate) struct Convolution<
     'a,
@@ -34,7 +34,7 @@ pub(crate) struct Convolution<
 
 /// C1: 1@32×32 to 6@28×28.
 pub(crate) type C1<'a, V> = Convolution<'a, V, 1, 28, 0, 6, 2>;
-/// Some of C1's maps, each by itself. With 14 pixels a tile has no register left for them.
+/// Some of C1's maps, each by itself: 7 sums and 7 pixels fit into 16 registers.
 pub(crate) type C1Maps<'a, V> = Convolution<'a, V, 1, 28, 0, 1, 7>;
 /// C3: 6@14×14 to 16@10×10.
 pub(crate) type C3<'a, V> = Convolution<'a, V, 6, 10, 1, 2, 5>;

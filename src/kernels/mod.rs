@@ -7,10 +7,12 @@
 //!   over the images of a group. A convolution is then a weight, the same in all lanes, times a vector of pixels, with no
 //!   matrix to build and no edge to look after (`convolution`, `correlation`, `transposed`). Only the gradients of the
 //!   dense weights are summed over images, for which the lanes go along a row of the weight (`dense_gradient`).
-//! - **Tiles of registers.** Each of these loops keeps 10 or 12 sums in registers, which hide each other's latency.
-//! - **Caches.** A group goes forward and back while what its layers gave (`activations`) is in a core's second cache.
-//! - **Threads.** Each has some groups of the batch, or shares one with others (`groups`, `sharing`), and then owns part of the gradients (`share`): whole
-//!   rows of the dense weights, so that only the first layers' 2,616 gradients are added up between threads, in the order
+//! - **Tiles of registers.** Each of these loops keeps 10 or 12 sums in registers, which hide each other's latency; 7 where a map of C1 has
+//!   a thread of its own.
+//! - **Caches.** A group goes forward and back while what its layers gave (`activations`) is in a core's second cache, or in
+//!   those of the threads that share it.
+//! - **Threads.** Each has some groups of the batch, or shares one with others (`groups`, `sharing`), and then owns part of the
+//!   gradients (`share`): whole rows of the dense weights, so that only the first layers' 2,616 gradients are added up between threads, in the order
 //!   of the images.
 //! - **The same bits.** No result depends on the threads, the vectors or the CPU: a multiplication and an addition round once
 //!   (`multiply_add`, where the CPU has no instruction for it), shared gradients are summed by `units` of eight images and then in

@@ -49,7 +49,7 @@ impl Network {
         let pool = Pool::with(sets[0], threads);
         let threads = pool.threads();
         let passes = |set: &InstructionSet| -> Box<dyn Passes> {
-            with_vector!(set, V => Box::new(Workers::<V>::new(threads)))
+            with_vector!(set, V => Box::new(Buffers::<V>::new(threads)))
         };
         Network { passes: sets.iter().map(passes).collect(), pool }
     }
@@ -144,15 +144,15 @@ trait Passes: Debug + Send {
 
 /// Memory for a group of images on each thread, and what is recorded of a batch.
 #[derive(Debug)]
-struct Workers<V> {
+struct Buffers<V> {
     activations: Vec<Activations<V>>,
     record: Record<V>,
 }
 
-impl<V: Vector> Workers<V> {
-    fn new(threads: usize) -> Workers<V> {
+impl<V: Vector> Buffers<V> {
+    fn new(threads: usize) -> Buffers<V> {
         let activations = (0..threads).map(|_| Activations::new()).collect();
-        Workers { activations, record: Record::new() }
+        Buffers { activations, record: Record::new() }
     }
 }
 
@@ -186,7 +186,7 @@ fn each_group<V: Vector, R: Send>(
     });
 }
 
-impl<V: Vector> Passes for Workers<V> {
+impl<V: Vector> Passes for Buffers<V> {
     fn lanes(&self) -> usize {
         V::LANES
     }
@@ -211,9 +211,8 @@ impl<V: Vector> Passes for Workers<V> {
         let mut parts = vec![];
         let units = record.losses().len().div_ceil(UNIT);
         for range in shares(pool.worth(units)) {
-            let (share, rest) = gradients.split_at_mut(range.len());
+            let share = take(&mut gradients, range.len());
             parts.push(Share { range, gradients: share });
-            gradients = rest;
         }
         pool.each(&mut parts, |share| share.fill(record));
 

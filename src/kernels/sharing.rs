@@ -10,10 +10,10 @@ pub(super) enum Sharing<'a> {
     Among(&'a mut Pool, usize),
 }
 
-/// No more threads share the groups of a batch. They meet nine times in a step, and more take longer to wake than they save.
+/// At most so many threads share the groups of a batch. They meet nine times in a step, and more take longer to wake than they save.
 const MOST: usize = 16;
 
-/// No more threads share a group: C3, the heaviest layer, has eight pairs of maps.
+/// At most so many share one group: C3, the heaviest layer, has eight pairs of maps.
 const MOST_OF_A_GROUP: usize = 8;
 
 impl<'a> Sharing<'a> {

@@ -61,8 +61,8 @@ fn numbers_are_read_by_lines_and_from_left_to_right() {
 fn digits_that_lean_and_touch_are_cut_obliquely() {
     let picture = GrayImage::from_fn(240, 180, |x, y| {
         let stroke = |foot: u32| (30..150).contains(&y) && (x + y * 2 / 5).abs_diff(foot + 60) < 6;
-        let bridge = y.abs_diff(90) < 4 && (x + y * 2 / 5).abs_diff(137) < 18;
-        Luma([if stroke(60) || stroke(94) || bridge { 30 } else { 235 }])
+        let bridge = y.abs_diff(90) < 2 && (x + y * 2 / 5).abs_diff(138) < 18;
+        Luma([if stroke(60) || stroke(96) || bridge { 30 } else { 235 }])
     });
     assert_eq!(number(&Classifier::pretrained().unwrap(), &picture.into()), "11");
 }

@@ -33,7 +33,7 @@ const LEANS: [f32; 5] = [-0.4, -0.2, 0.0, 0.2, 0.4];
 const ASIDE: usize = 2;
 
 /// A segment has at most so many parts.
-const PARTS: usize = 14;
+const PARTS: usize = 18;
 
 /// A segment is at most this wide, as a share of a digit's height.
 const WIDEST: f32 = 1.4;

@@ -59,12 +59,16 @@ fn numbers_are_read_by_lines_and_from_left_to_right() {
 /// No straight way from top to bottom leads between these.
 #[test]
 fn digits_that_lean_and_touch_are_cut_obliquely() {
-    let picture = GrayImage::from_fn(240, 180, |x, y| {
-        let stroke = |foot: u32| (30..150).contains(&y) && (x + y * 2 / 5).abs_diff(foot + 60) < 6;
-        let bridge = y.abs_diff(90) < 2 && (x + y * 2 / 5).abs_diff(138) < 18;
-        Luma([if stroke(60) || stroke(96) || bridge { 30 } else { 235 }])
-    });
-    assert_eq!(number(&Classifier::pretrained().unwrap(), &picture.into()), "11");
+    let classifier = Classifier::pretrained().unwrap();
+    for (gap, half) in [(28, 1), (28, 3), (32, 2), (36, 3), (40, 2)] {
+        let picture = GrayImage::from_fn(240, 180, |x, y| {
+            let right_of = |foot: u32| (x + y * 2 / 5).abs_diff(foot + 60);
+            let stroke = |foot: u32| (30..150).contains(&y) && right_of(foot) < 6;
+            let bridge = y.abs_diff(90) < half && right_of(60 + gap / 2) < gap / 2;
+            Luma([if stroke(60) || stroke(60 + gap) || bridge { 30 } else { 235 }])
+        });
+        assert_eq!(number(&classifier, &picture.into()), "11", "{gap} pixels apart");
+    }
 }
 
 /// Grain of a standard deviation of 1 to 20 steps of 255. What the preparation takes for ink, 10 of these sheets, is no digit. Of

@@ -3,9 +3,9 @@
 
 use lenet::{
     Classifier, Error, Prepared,
-    image::{DynamicImage, GrayImage, Luma, codecs::jpeg::JpegEncoder, imageops},
+    image::{GrayImage, Luma, codecs::jpeg::JpegEncoder, imageops},
 };
-use pictures::{DIGITS, Digits, NUMBERS, Random, blank};
+use pictures::{DIGITS, Digits, NUMBERS, Random, blank, read_number};
 
 mod pictures;
 
@@ -14,17 +14,6 @@ const EACH: u64 = 25;
 
 /// Not the seeds that the preparation's constants were found with.
 const SEED: u64 = 700_000;
-
-fn number(classifier: &Classifier, image: &DynamicImage) -> String {
-    let (mut number, mut line) = (String::new(), 0);
-    for reading in classifier.read(image).unwrap_or_default() {
-        if reading.line != line {
-            (number, line) = (number + " ", reading.line);
-        }
-        number.push(char::from(b'0' + reading.prediction.digit));
-    }
-    number
-}
 
 /// Of [`EACH`], how many are read wholly right.
 #[test]
@@ -47,7 +36,7 @@ fn numbers_are_read_by_lines_and_from_left_to_right() {
     for &(name, make) in NUMBERS {
         let right = (0..EACH).filter(|i| {
             let (image, text) = make(&digits, &mut Random::new(SEED + i));
-            number(&classifier, &image) == text
+            read_number(&classifier, &image) == text
         });
         let right = right.count();
         println!("{name}: {right} of {EACH}");
@@ -67,7 +56,7 @@ fn digits_that_lean_and_touch_are_cut_obliquely() {
             let bridge = y.abs_diff(90) < half && right_of(60 + gap / 2) < gap / 2;
             Luma([if stroke(60) || stroke(60 + gap) || bridge { 30 } else { 235 }])
         });
-        assert_eq!(number(&classifier, &picture.into()), "11", "{gap} pixels apart");
+        assert_eq!(read_number(&classifier, &picture.into()), "11", "{gap} pixels apart");
     }
 }
 

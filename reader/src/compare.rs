@@ -2,7 +2,7 @@ use crate::{
     fonts,
     make::MNIST,
     others::{Kind, Share},
-    pictures::{DIGITS, Digits, NUMBERS, Random},
+    pictures::{DIGITS, Digits, NUMBERS, Random, read_number},
     sets::{self, Mnist},
 };
 use anyhow::{Result, ensure};
@@ -179,7 +179,9 @@ pub fn compare(weights: &[&str]) -> Result<()> {
     for (name, make) in NUMBERS {
         let right = sets::each(EACH, |i| {
             let (image, text) = make(&pictures, &mut Random::new(SEED << 20 | i as u64));
-            read.iter().map(|classifier| number(classifier, &image) == text).collect::<Vec<_>>()
+            read.iter()
+                .map(|classifier| read_number(classifier, &image) == text)
+                .collect::<Vec<_>>()
         });
         let counts: Vec<_> = (0..read.len())
             .map(|which| right.iter().filter(|right| right[which]).count())
@@ -191,18 +193,6 @@ pub fn compare(weights: &[&str]) -> Result<()> {
         writeln!(out, "| {name} | {EACH} |{cells}")?;
     }
     Ok(())
-}
-
-/// All digits of a picture, with a space between lines.
-fn number(classifier: &Classifier, image: &DynamicImage) -> String {
-    let (mut number, mut line) = (String::new(), 0);
-    for reading in classifier.read(image).unwrap_or_default() {
-        if reading.line != line {
-            (number, line) = (number + " ", reading.line);
-        }
-        number.push(char::from(b'0' + reading.prediction.digit));
-    }
-    number
 }
 
 /// Of 100 images, how many pass for digits with each of the weights: at its threshold, and at 0.5.

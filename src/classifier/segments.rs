@@ -32,11 +32,11 @@ const THROUGH: f32 = 2.5;
 const LEANS: [f32; 5] = [-0.4, -0.2, 0.0, 0.2, 0.4];
 const ASIDE: usize = 2;
 
-/// A segment has at most so many parts.
-const PARTS: usize = 18;
-
 /// A segment is at most this wide, as a share of a digit's height.
 const WIDEST: f32 = 1.4;
+
+/// A segment has at most so many parts: as many as cuts make of the widest.
+const PARTS: usize = (WIDEST / APART) as usize + 1;
 
 /// What a segment costs beside the probability that it is this digit, in units of its logarithm: for each stroke that a cut goes
 /// through, for joining two pieces that are as high as digits, and for being too low and too wide. Fitted on numbers that are

@@ -1,6 +1,7 @@
 //! Pictures of digits as people take them: made from MNIST's training images, each from a seed alone.
 
 use lenet::{
+    Classifier,
     data::Idx,
     image::{DynamicImage, GrayImage, Luma, codecs::jpeg::JpegEncoder, imageops, load_from_memory},
 };
@@ -272,6 +273,18 @@ pub const NUMBERS: &[Family] = &[
     ("squared, spaced", squared_number),
     ("two lines", two_lines),
 ];
+
+/// All digits that are read in a picture, with a space between lines: what its text should be.
+pub fn read_number(classifier: &Classifier, image: &DynamicImage) -> String {
+    let (mut number, mut line) = (String::new(), 0);
+    for reading in classifier.read(image).unwrap_or_default() {
+        if reading.line != line {
+            (number, line) = (number + " ", reading.line);
+        }
+        number.push(char::from(b'0' + reading.prediction.digit));
+    }
+    number
+}
 
 fn text(label: u8) -> String {
     label.to_string()

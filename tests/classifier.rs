@@ -171,15 +171,16 @@ fn a_batch_of_any_size_is_read_as_one_by_one() {
             #[cfg(feature = "torch")]
             torch::logits(&prepared),
         ];
-        for softmax in logits.map(softmax) {
+        for softmax in logits.map(|logits| softmax(logits, alone.no_digit.unwrap())) {
             assert!(same(&alone.probabilities, &softmax), "{alone:?} {softmax:?}");
         }
     }
 }
 
-fn softmax(logits: [f32; 10]) -> [f32; 10] {
+fn softmax(logits: [f32; 10], no_digit: f32) -> [f32; 10] {
     let metadata = StateDict::read(Path::new(ROOT).join(SHIPPED)).unwrap().metadata;
-    let temperature: f32 = metadata["temperature"].parse().unwrap();
+    let last = |name: &str| metadata[name].rsplit(' ').next().unwrap().parse::<f32>().unwrap();
+    let temperature = last("temperature") * (1.0 - no_digit).max(0.01).powf(last("no_digit"));
     let powers = logits.map(|logit| (logit / temperature).exp());
     powers.map(|power| power / powers.iter().sum::<f32>())
 }

@@ -9,7 +9,7 @@ use lenet::{
     Classifier, OneCycleLr, Prepared, Schedule, TrainConfig, Trainer, classifier::Activation,
     data::Distortion, train::Device, weights::StateDict,
 };
-use std::path::Path;
+use std::{ops::RangeInclusive, path::Path};
 
 /// Where MNIST's files are, in the repository.
 pub const MNIST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/mnist");
@@ -47,18 +47,13 @@ fn config(images: usize) -> TrainConfig {
     }
 }
 
-/// Fits the temperature and trains the head that tells what is no digit, and writes the weights with both.
+/// Trains the head that tells what is no digit, fits the temperature, and writes the weights with both.
 pub fn calibrate(from: &Path, to: &Path) -> Result<()> {
     let mnist = Mnist::read(Path::new(MNIST))?;
     let plain = Classifier::open(from)?;
     let faces = fonts::faces(fonts::TRAINING)?;
     let (_, validation) = mnist.sets()?;
     let kept_out = mnist.training()..mnist.training() + sets::VALIDATION;
-
-    let logits: Vec<_> =
-        validation.image_bytes().iter().map(|image| logits(&plain.stages_of(image))).collect();
-    let temperature = best_temperature(&logits, validation.label_bytes());
-    eprintln!("temperature {temperature}");
 
     // Digits of all kinds, each in a distorted version too, and what is none.
     let distortion = config(1).distortion.unwrap_or(Distortion::NONE);
@@ -101,11 +96,9 @@ pub fn calibrate(from: &Path, to: &Path) -> Result<()> {
     eprintln!("{} examples", examples.len());
     let head = Head::train(&examples, 15);
 
-    let mut scores: Vec<_> = validation
-        .image_bytes()
-        .iter()
-        .map(|image| head.logit(&features(&plain.stages_of(image))))
-        .collect();
+    let stages: Vec<_> =
+        validation.image_bytes().iter().map(|image| plain.stages_of(image)).collect();
+    let mut scores: Vec<_> = stages.iter().map(|stages| head.logit(&features(stages))).collect();
     let others = sets::pictured(&mnist, kept_out.start..kept_out.start + 1_000, 14);
     scores
         .extend(others.iter().map(|(prepared, _)| head.logit(&features(&plain.stages(prepared)))));
@@ -114,16 +107,26 @@ pub fn calibrate(from: &Path, to: &Path) -> Result<()> {
     eprintln!("threshold {threshold}; where 95 of 100 pass {}", scores[scores.len() * 95 / 100]);
     let head = head.with_threshold(threshold);
 
-    let mut weights =
-        StateDict::read(from)?.with_metadata("temperature", temperature.to_string()).with_metadata(
-            "no_digit",
-            head.numbers.iter().map(f32::to_string).collect::<Vec<_>>().join(" "),
-        );
+    let answers: Vec<_> = stages
+        .iter()
+        .zip(validation.label_bytes())
+        .map(|(stages, &label)| Answer {
+            logits: logits(stages),
+            digit: 1.0 / (1.0 + f64::from(head.logit(&features(stages))).exp()).max(LEAST),
+            label: label.into(),
+        })
+        .collect();
+    let (temperature, power) = best_temperature(&answers);
+    eprintln!("temperature {temperature}, power {power}");
+
+    let numbers = head.numbers.iter().map(f32::to_string).chain([power.to_string()]);
+    let mut weights = StateDict::read(from)?
+        .with_metadata("temperature", temperature.to_string())
+        .with_metadata("no_digit", numbers.collect::<Vec<_>>().join(" "));
     weights.metadata.remove("test_accuracy");
     let weights = weights
         .with_metadata("recipe", "augmented, on MNIST's first 55,000 training images, the same as pictures and cut out of rows, digits of fonts, drawn digits, what is no digit")
         .with_metadata("command", "scripts/reader")
-        .with_metadata("lenet", env!("CARGO_PKG_VERSION"))
         .with_metadata("epochs", EPOCHS.to_string())
         .with_metadata("seed", "0");
     weights.write(to)?;
@@ -151,18 +154,33 @@ fn logits(stages: &[Activation]) -> Vec<f32> {
     stages[6].values.clone()
 }
 
-/// The temperature with the least mean cross-entropy, to a hundredth.
-fn best_temperature(logits: &[Vec<f32>], labels: &[u8]) -> f64 {
-    let loss = |temperature: f64| -> f64 {
-        let of_one = |(logits, &label): (&Vec<f32>, &u8)| {
-            let scaled: Vec<_> =
-                logits.iter().map(|&logit| f64::from(logit) / temperature).collect();
+/// The least probability of a digit by which `Classifier` lowers the temperature.
+const LEAST: f64 = 0.01;
+
+/// What the network says of an image that shows a digit.
+struct Answer {
+    logits: Vec<f32>,
+    /// How likely it is one, and not less than [`LEAST`].
+    digit: f64,
+    label: usize,
+}
+
+/// The temperature and the power of the probability of a digit that give the least mean cross-entropy, to a hundredth.
+fn best_temperature(answers: &[Answer]) -> (f64, f64) {
+    let loss = |temperature: f64, power: f64| -> f64 {
+        let of_one = |answer: &Answer| {
+            let by = temperature * answer.digit.powf(power);
+            let scaled: Vec<_> = answer.logits.iter().map(|&logit| f64::from(logit) / by).collect();
             let largest = scaled.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let sum: f64 = scaled.iter().map(|logit| (logit - largest).exp()).sum();
-            sum.ln() + largest - scaled[usize::from(label)]
+            sum.ln() + largest - scaled[answer.label]
         };
-        logits.iter().zip(labels).map(of_one).sum()
+        answers.iter().map(of_one).sum()
     };
-    let all = (50..=300).map(|hundredths| f64::from(hundredths) / 100.0);
-    all.min_by(|&a, &b| loss(a).total_cmp(&loss(b))).unwrap_or(1.0)
+    let hundredths = |range: RangeInclusive<u32>| range.map(|number| f64::from(number) / 100.0);
+    let all = hundredths(50..=200)
+        .flat_map(|temperature| hundredths(0..=60).map(move |power| (temperature, power)))
+        .map(|(temperature, power)| (loss(temperature, power), temperature, power));
+    let best = all.min_by(|(a, ..), (b, ..)| a.total_cmp(b));
+    best.map_or((1.0, 0.0), |(_, temperature, power)| (temperature, power))
 }

@@ -140,11 +140,14 @@ impl Classifier {
 
     /// The same network, with predictions that tell [what is no digit](Prediction::no_digit) by a hidden layer of tanh on F6's 84
     /// activations, and a logistic unit: for each hidden unit its 84 weights, its bias and its weight in the output; then the output's
-    /// bias. The metadata `no_digit` of a weights file has these numbers, with spaces between them.
+    /// bias; then a power, 0 to 1. The metadata `no_digit` of a weights file has these numbers, with spaces between them.
+    ///
+    /// The temperature is multiplied by `(1 - no_digit)` to that power: a network that was shown what is no digit, so as to be sure of
+    /// nothing there, is less sure than right of digits that look a little like it. With a power of 0 it stays as it is.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] where they are not so many, or not finite.
+    /// [`Error::Invalid`] where they are not so many, or not finite, or the power is another.
     pub fn with_no_digit(self, numbers: &[f32]) -> Result<Classifier> {
         Ok(Classifier { no_digit: Some(NoDigit::new(numbers)?), ..self })
     }
@@ -275,13 +278,13 @@ impl Classifier {
         }
         let images: Vec<_> = images.iter().map(Prepared::values).collect();
         let logits = Network::new(1).logits(&self.parameters, Images::new(&images));
-        logits.into_iter().map(|logits| self.of_logits(logits)).collect()
+        logits.into_iter().map(|logits| self.of_logits(logits, 1.0)).collect()
     }
 
     fn prediction(&self, image: &[f32; PIXELS]) -> Prediction {
         match self.no_digit {
             Some(_) => self.of_stages(&self.activations(image)),
-            None => self.of_logits(self.packed.logits(image)),
+            None => self.of_logits(self.packed.logits(image), 1.0),
         }
     }
 
@@ -292,13 +295,16 @@ impl Classifier {
         };
         let mut logits = [0.0; 10];
         logits.iter_mut().zip(output(Layer::OUTPUT)).for_each(|(to, &from)| *to = from);
-        let no_digit = self.no_digit.as_ref();
-        let no_digit = no_digit.map(|no_digit| no_digit.probability(output(Layer::F6)));
-        Prediction { no_digit, ..self.of_logits(logits) }
+        let Some(head) = &self.no_digit else { return self.of_logits(logits, 1.0) };
+        let no_digit = head.probability(output(Layer::F6));
+        let prediction = self.of_logits(logits, head.temperature(no_digit));
+        Prediction { no_digit: Some(no_digit), ..prediction }
     }
 
-    fn of_logits(&self, logits: [f32; 10]) -> Prediction {
-        Prediction::from_logits(logits.map(|logit| logit / self.temperature))
+    /// With the temperature multiplied by a factor.
+    fn of_logits(&self, logits: [f32; 10], factor: f32) -> Prediction {
+        let temperature = self.temperature * factor;
+        Prediction::from_logits(logits.map(|logit| logit / temperature))
     }
 
     /// Every layer's output for an image, in order: C1, S2, C3, S4, C5, F6, output. The last are the logits.

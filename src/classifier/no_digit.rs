@@ -7,6 +7,8 @@ use std::fmt::Write;
 pub(super) struct NoDigit {
     /// For each hidden unit its weights, its bias and its weight in the output; then the output's bias.
     numbers: Vec<f32>,
+    /// How much surer the answer is where the image looks less like a digit, if it is one all the same.
+    power: f32,
 }
 
 /// Weights of a hidden unit.
@@ -15,17 +17,27 @@ const INPUTS: usize = Layer::F6.units();
 /// Numbers of a hidden unit.
 const ROW: usize = INPUTS + 2;
 
+/// The temperature falls no further than where an image is a digit with this probability.
+const LEAST: f32 = 0.01;
+
 impl NoDigit {
     pub fn new(numbers: &[f32]) -> Result<NoDigit> {
-        let whole = numbers.len() > ROW && numbers.len() % ROW == 1;
+        let whole = numbers.len() > ROW && numbers.len() % ROW == 2;
         // What goes into a sum is within -1 and 1.
         let most: f64 = numbers.iter().map(|&number| f64::from(number).abs()).sum();
-        if !whole || most.is_nan() || most > f64::from(f32::MAX) / 2.0 {
-            let expected = format!("{ROW} finite numbers for each hidden unit, and one more");
-            let got = format!("{} numbers whose magnitudes add up to {most:e}", numbers.len());
-            return Err(Error::invalid("no_digit", expected, got));
+        let possible = most <= f64::from(f32::MAX) / 2.0;
+        match numbers {
+            [numbers @ .., power] if whole && possible && (0.0..=1.0).contains(power) => {
+                Ok(NoDigit { numbers: numbers.into(), power: *power })
+            }
+            _ => {
+                let expected = format!(
+                    "{ROW} finite numbers for each hidden unit, one more, and a power from 0 to 1"
+                );
+                let got = format!("{} numbers whose magnitudes add up to {most:e}", numbers.len());
+                Err(Error::invalid("no_digit", expected, got))
+            }
         }
-        Ok(NoDigit { numbers: numbers.into() })
     }
 
     /// From the metadata of weights, where it is text.
@@ -51,6 +63,11 @@ impl NoDigit {
         }
         1.0 / (1.0 + libm::expf(-logit))
     }
+
+    /// What the temperature is multiplied by, for an image that is no digit with this probability.
+    pub fn temperature(&self, no_digit: f32) -> f32 {
+        libm::powf((1.0 - no_digit).max(LEAST), self.power)
+    }
 }
 
 #[cfg(test)]
@@ -59,8 +76,9 @@ mod tests {
 
     /// One unit that sees F6's first value, whose tanh counts twice.
     fn one_unit() -> Vec<f32> {
-        let mut numbers = vec![0.0; ROW + 1];
-        (numbers[0], numbers[INPUTS], numbers[INPUTS + 1], numbers[ROW]) = (3.0, 0.25, 2.0, -0.5);
+        let mut numbers = vec![0.0; ROW + 2];
+        (numbers[0], numbers[INPUTS], numbers[INPUTS + 1]) = (3.0, 0.25, 2.0);
+        (numbers[ROW], numbers[ROW + 1]) = (-0.5, 0.5);
         numbers
     }
 
@@ -78,10 +96,25 @@ mod tests {
     }
 
     #[test]
+    fn the_temperature_falls_where_there_is_less_of_a_digit() {
+        let root = NoDigit::new(&one_unit()).unwrap();
+        for (no_digit, expected) in [(0.0, 1.0), (0.19, 0.9), (0.75, 0.5), (0.999, 0.1), (1.0, 0.1)]
+        {
+            let got = root.temperature(no_digit);
+            assert!((got - expected).abs() < 1e-6, "{no_digit}: {got}");
+        }
+    }
+
+    #[test]
     fn what_is_not_whole_is_refused() {
         let numbers = one_unit();
         for wrong in [&[][..], &numbers[1..], &[0.5][..], &[&numbers[..], &[1.0]].concat()] {
             assert!(NoDigit::new(wrong).is_err(), "{}", wrong.len());
+        }
+        for power in [-0.1, 1.1, f32::NAN] {
+            let mut numbers = one_unit();
+            numbers[ROW + 1] = power;
+            assert!(NoDigit::new(&numbers).is_err(), "{power}");
         }
         for wrong in [f32::NAN, f32::INFINITY, f32::MAX] {
             let mut numbers = one_unit();

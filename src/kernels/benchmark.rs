@@ -35,7 +35,7 @@ impl Benchmark {
         Benchmark { tanh: tanh as u64, ..self }
     }
 
-    /// Runs it once, on one group of images.
+    /// Runs it once, on one group of images; a dense gradient on a batch.
     pub fn run(&mut self) {
         (self.run)();
     }
@@ -97,9 +97,11 @@ fn kernels_of<V: Vector>() -> Vec<Benchmark> {
         let (output_gradient, input_gradient) = (&output_gradient, &mut input_gradient);
         V::vectorize(C5Backward { weight: &w5, output_gradient, input_gradient });
     }));
-    let panel = vectors(V::LANES * row_length::<V>(S4));
-    let (output_gradient, mut weight_gradient) = (numbers(C5 * V::LANES), numbers(C5 * S4));
-    all.push(Benchmark::new("C5 gradient", multiply_adds(c5), move || {
+    // A step makes it once for all images of the batch.
+    let images = 32;
+    let panel = vectors(images * row_length::<V>(S4));
+    let (output_gradient, mut weight_gradient) = (numbers(C5 * images), numbers(C5 * S4));
+    all.push(Benchmark::new("C5 gradient/b32", 2 * c5 * images, move || {
         let operands = Operands { panel: &panel, output_gradient: &output_gradient };
         let weight_gradient = &mut weight_gradient;
         V::vectorize(C5Gradient { operands, first: 0, weight_gradient });

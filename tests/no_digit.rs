@@ -31,6 +31,7 @@ fn letters_a_star_and_a_scribble_are_no_digits() {
     }
 }
 
+/// MNIST's test images, by the expected calibration error.
 #[test]
 fn digits_are_digits_and_probabilities_are_calibrated() {
     let classifier = Classifier::pretrained().unwrap();
@@ -95,6 +96,7 @@ fn other_weights_do_not_tell() {
     let expected =
         Prediction::from_logits(logits.map(|logit: f32| logit / (2.0 * (1.0 - sure).sqrt())));
     let prediction = told.classify_prepared(&star);
+    // The factor is a power, here a square root: rounded in other ways, it moves the last bits.
     let same = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-6;
     assert!(prediction.probabilities.iter().zip(&expected.probabilities).all(same));
     assert!((prediction.no_digit.unwrap() - sure).abs() < 1e-6 && !prediction.is_digit());
@@ -104,6 +106,9 @@ fn other_weights_do_not_tell() {
     let weights = trainer.state_dict().with_metadata("temperature", "2");
     weights.with_metadata("no_digit", text.join(" ")).write(&path).unwrap();
     assert_eq!(Classifier::open(&path).unwrap().classify_prepared(&star), prediction);
+    // However low the temperature, there are probabilities: one is 1.
+    let coldest = told.with_temperature(f32::MIN_POSITIVE).unwrap().classify_prepared(&star);
+    assert_eq!(coldest.probabilities.iter().sum::<f32>(), 1.0, "{coldest:?}");
     // Training goes on from such weights, and pays no heed to it.
     assert!(Trainer::with_weights(trainer.config().clone(), &path).is_ok());
 }
@@ -118,9 +123,16 @@ fn calibration_that_cannot_be_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("own.safetensors");
     let shipped = StateDict::read(Path::new(ROOT).join("weights/reader.safetensors")).unwrap();
-    for (name, wrong) in
-        [("temperature", "hot"), ("temperature", "0"), ("no_digit", ""), ("no_digit", "1 2 x")]
-    {
+    let (before, _) = shipped.metadata["no_digit"].rsplit_once(' ').unwrap();
+    for (name, wrong) in [
+        ("temperature", "hot"),
+        ("temperature", "0"),
+        ("no_digit", ""),
+        ("no_digit", "1 2 x"),
+        // Without the power, which is last; and with one that can't be.
+        ("no_digit", before),
+        ("no_digit", &format!("{before} 1.5")),
+    ] {
         shipped.clone().with_metadata(name, wrong).write(&path).unwrap();
         let error = Classifier::open(&path).unwrap_err().to_string();
         assert!(error.contains(name), "{error}");

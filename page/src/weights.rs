@@ -39,16 +39,23 @@ fn parameters(file: &[u8]) -> Result<Vec<f32>> {
     let tensors = LAYERS.iter().flat_map(|layer| layer.tensors());
     let arrays = tensors.filter_map(|(name, _)| weights.get(&name));
     let mut values: Vec<f32> = arrays.flat_map(|array| array.values()).copied().collect();
-    let text = |key| weights.metadata.get(key).map(String::as_str);
-    let calibration = match (text("temperature"), text("no_digit")) {
-        (None, None) => String::new(),
-        (temperature, no_digit) => {
-            [temperature.unwrap_or("1"), no_digit.unwrap_or_default()].join(" ")
-        }
+    let numbers = |key, text: &str| -> Result<Vec<f32>> {
+        let numbers: std::result::Result<Vec<_>, _> =
+            text.split_ascii_whitespace().map(str::parse).collect();
+        let numbers = numbers.ok().filter(|numbers| !numbers.is_empty());
+        numbers.ok_or_else(|| exchange::invalid(key, "numbers with spaces between them", text))
     };
-    for number in calibration.split_ascii_whitespace() {
-        let got = || exchange::invalid("temperature and no_digit", "numbers", number);
-        values.push(number.parse().map_err(|_| got())?);
+    let (temperature, no_digit) =
+        (weights.metadata.get("temperature"), weights.metadata.get("no_digit"));
+    if temperature.is_some() || no_digit.is_some() {
+        let text = temperature.map_or("1", String::as_str);
+        match numbers("temperature", text)?[..] {
+            [temperature] => values.push(temperature),
+            _ => return Err(exchange::invalid("temperature", "one number", text)),
+        }
+    }
+    if let Some(text) = no_digit {
+        values.extend(numbers("no_digit", text)?);
     }
     Ok(values)
 }

@@ -112,7 +112,7 @@ pub fn calibrate(from: &Path, to: &Path) -> Result<()> {
         .zip(validation.label_bytes())
         .map(|(stages, &label)| Answer {
             logits: logits(stages),
-            digit: 1.0 / (1.0 + f64::from(head.logit(&features(stages))).exp()).max(LEAST),
+            digit: (1.0 / (1.0 + f64::from(head.logit(&features(stages))).exp())).max(LEAST),
             label: label.into(),
         })
         .collect();
@@ -154,7 +154,7 @@ fn logits(stages: &[Activation]) -> Vec<f32> {
     stages[6].values.clone()
 }
 
-/// The least probability of a digit by which `Classifier` lowers the temperature.
+/// The probability of a digit counts as no less, as in `Classifier::with_no_digit`.
 const LEAST: f64 = 0.01;
 
 /// What the network says of an image that shows a digit.

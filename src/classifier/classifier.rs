@@ -123,7 +123,8 @@ impl Classifier {
     }
 
     /// The same network, with probabilities of logits that are divided by a temperature: above 1 they are less sure. The
-    /// metadata `temperature` of a weights file says it; without it is 1.
+    /// metadata `temperature` of a weights file says it; without it the temperature is 1. [`with_no_digit`](Classifier::with_no_digit)
+    /// may lower it for an image.
     ///
     /// Source: Guo, Pleiss, Sun and Weinberger, *On Calibration of Modern Neural Networks* (2017).
     ///
@@ -142,12 +143,12 @@ impl Classifier {
     /// activations, and a logistic unit: for each hidden unit its 84 weights, its bias and its weight in the output; then the output's
     /// bias; then a power, 0 to 1. The metadata `no_digit` of a weights file has these numbers, with spaces between them.
     ///
-    /// The temperature is multiplied by `(1 - no_digit)` to that power: a network that was shown what is no digit, so as to be sure of
-    /// nothing there, is less sure than right of digits that look a little like it. With a power of 0 it stays as it is.
+    /// The temperature is multiplied by `(1 - no_digit).max(0.01)` to that power. Training on what is no digit makes a network too unsure of
+    /// digits that look a little like it; the power corrects this. With 0 the temperature is unchanged.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] where they are not so many, or not finite, or the power is another.
+    /// [`Error::Invalid`] where they are not so many, or not finite, or the power is not from 0 to 1.
     pub fn with_no_digit(self, numbers: &[f32]) -> Result<Classifier> {
         Ok(Classifier { no_digit: Some(NoDigit::new(numbers)?), ..self })
     }
@@ -303,8 +304,10 @@ impl Classifier {
 
     /// With the temperature multiplied by a factor.
     fn of_logits(&self, logits: [f32; 10], factor: f32) -> Prediction {
-        let temperature = self.temperature * factor;
-        Prediction::from_logits(logits.map(|logit| logit / temperature))
+        let temperature = (self.temperature * factor).max(f32::MIN_POSITIVE);
+        // The largest becomes 0, so that a quotient may be infinite but not NaN.
+        let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        Prediction::from_logits(logits.map(|logit| (logit - largest) / temperature))
     }
 
     /// Every layer's output for an image, in order: C1, S2, C3, S4, C5, F6, output. The last are the logits.

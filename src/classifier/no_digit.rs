@@ -7,7 +7,7 @@ use std::fmt::Write;
 pub(super) struct NoDigit {
     /// For each hidden unit its weights, its bias and its weight in the output; then the output's bias.
     numbers: Vec<f32>,
-    /// How much surer the answer is where the image looks less like a digit, if it is one all the same.
+    /// How much the temperature falls where an image looks less like a digit.
     power: f32,
 }
 
@@ -32,9 +32,13 @@ impl NoDigit {
             }
             _ => {
                 let expected = format!(
-                    "{ROW} finite numbers for each hidden unit, one more, and a power from 0 to 1"
+                    "{ROW} finite numbers for each hidden unit, one more, and last a power from 0 to 1"
                 );
-                let got = format!("{} numbers whose magnitudes add up to {most:e}", numbers.len());
+                let last = numbers.last().copied().unwrap_or(f32::NAN);
+                let got = format!(
+                    "{} numbers whose magnitudes add up to {most:e}, the last of them {last}",
+                    numbers.len()
+                );
                 Err(Error::invalid("no_digit", expected, got))
             }
         }

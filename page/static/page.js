@@ -300,7 +300,7 @@ function showWhy() {
   const { digit, why, stages } = answer;
   const margin = stages.at(-1)[digit] - stages.at(-1)[answer.towards];
   $("why-title").textContent = `Why ${digit} and not ${answer.towards}?`;
-  const odds = Math.exp(margin);
+  const odds = answer.probabilities[digit] / answer.probabilities[answer.towards];
   const ratio = odds < 1e6 ? number.format(Number(odds.toPrecision(2))) : "over a million";
   $("why").textContent =
     `The output of ${digit} leads that of ${answer.towards} by ${margin.toFixed(2)}: odds of ${ratio} to 1. ` +

@@ -1,8 +1,8 @@
-//! Each of the fused engine's heavy kernels alone, on one thread and one group of images (C5's gradient on a batch), beside `peak` and `tanh peak`, loops that
-//! only multiply and add, or take tanh, in registers: Gelem/s are GFLOP/s, or 10⁹ tanh/s. Then all of them together, forward, and
-//! forward and backward, at the operations of the convolutions and dense layers: on one thread, and batches of 32 and of 8 also on two
-//! threads, which share the single group of 8. In the end two shares of each: of `peak`, which is one core's, and of the limit that also counts its
-//! tanh. `two threads meet` is what a layer that is shared costs beside its work.
+//! Each of the fused engine's heavy kernels alone, on one thread and one group of images (C5's gradient on a batch), beside `peak` and
+//! `tanh peak`, loops that only multiply and add, or take tanh, in registers: Gelem/s are GFLOP/s, or 10⁹ tanh/s. Then all of them
+//! together, forward, and forward and backward, at the operations of the convolutions and dense layers: on one thread, and batches of 32
+//! and of 8 also on two, which share the single group of 8. In the end two shares of each: of `peak`, which is one core's, and of the
+//! limit that also counts its tanh. `two threads meet` is what a layer that is shared costs beside its work.
 
 use criterion::{
     BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,

@@ -72,7 +72,7 @@ impl<V: Vector, const IN: usize, const OUT: usize> DenseGradient<'_, V, IN, OUT>
         let dz =
             |image: usize| output_gradient.as_ptr().wrapping_add(image * OUT + self.first + row);
         for row in self.weight_gradient[row * IN..].chunks_exact(IN).take(ROWS) {
-            prefetch(&row[block * V::LANES..IN.min((block + BLOCK) * V::LANES)]);
+            V::prefetch(&row[block * V::LANES..IN.min((block + BLOCK) * V::LANES)]);
         }
         // A unit at a time, which the compiler unrolls: it takes a third less.
         let units = images - images % UNIT;
@@ -95,19 +95,6 @@ impl<V: Vector, const IN: usize, const OUT: usize> DenseGradient<'_, V, IN, OUT>
             }
         }
     }
-}
-
-/// Has the cache fetch what is about to be written, while the sums are computed.
-#[inline(always)]
-fn prefetch(numbers: &[f32]) {
-    #[cfg(target_arch = "x86_64")]
-    for line in numbers.chunks(16) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: every x86-64 has the instruction, which reads nothing.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = numbers;
 }
 
 /// Adds an image's products: of [`BLOCK`] vectors from `input` on with `ROWS` numbers from `dz` on.

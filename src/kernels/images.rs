@@ -1,5 +1,9 @@
-use super::{layout::PIXELS, vector::Vector};
+use super::{
+    layout::PIXELS,
+    vector::{Kernel, MOST_LANES, Vector},
+};
 use crate::{Error, Result};
+use std::array;
 
 /// Images to compute with, where they lie.
 #[derive(Debug, Clone, Copy)]
@@ -14,17 +18,6 @@ enum Kind<'a> {
     },
     Floats(&'a [[f32; PIXELS]]),
 }
-
-/// What a byte means as an input: `byte / 255`, divided in `f32` as `ToTensor` does it.
-static SHADES: [f32; 256] = {
-    let mut shades = [0.0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        shades[byte] = byte as f32 / 255.0;
-        byte += 1;
-    }
-    shades
-};
 
 impl<'a> Images<'a> {
     /// `[n, 32, 32]`, from 0 (background) to 1 (ink).
@@ -69,32 +62,70 @@ impl<'a> Images<'a> {
         let first = group * V::LANES;
         match self.0 {
             Kind::Bytes { pixels: all, indices } => {
-                let at = |n| indices.get(n).and_then(|&index| all.get(index));
-                interleave(|lane| at(first + lane), |byte| SHADES[usize::from(byte)], pixels);
+                let image = |lane| all.get(*indices.get(first + lane)?);
+                V::vectorize(Interleave { images: array::from_fn(image), pixels });
             }
-            Kind::Floats(images) => {
-                interleave(|lane| images.get(first + lane), |shade| shade, pixels);
+            Kind::Floats(all) => {
+                let image = |lane| all.get(first + lane);
+                V::vectorize(Interleave { images: array::from_fn(image), pixels });
             }
         }
     }
 }
 
-/// Pixels that are interleaved at once: few enough that the memory to which all lanes are written stays in the first cache.
-const BLOCK: usize = 64;
+/// A pixel as it lies in memory.
+trait Pixel: Copy + 'static {
+    const BLANK: &[Self; PIXELS];
 
-#[inline(always)]
-fn interleave<'a, T: Copy + Default + 'a, V: Vector>(
-    image: impl Fn(usize) -> Option<&'a [T; PIXELS]>,
-    shade: impl Fn(T) -> f32,
-    pixels: &mut [V],
-) {
-    let blank = [T::default(); PIXELS];
-    for (at, block) in pixels.chunks_exact_mut(BLOCK).enumerate() {
-        let block = V::floats_mut(block);
-        for lane in 0..V::LANES {
-            let image = &image(lane).unwrap_or(&blank)[at * BLOCK..][..BLOCK];
-            for (pixel, &value) in block.chunks_exact_mut(V::LANES).zip(image) {
-                pixel[lane] = shade(value);
+    /// From 0 (background) to 1 (ink).
+    fn shade(self) -> f32;
+}
+
+impl Pixel for u8 {
+    const BLANK: &[u8; PIXELS] = &[0; PIXELS];
+
+    /// Divided in `f32`, as `ToTensor` does it.
+    #[inline(always)]
+    fn shade(self) -> f32 {
+        f32::from(self) / 255.0
+    }
+}
+
+impl Pixel for f32 {
+    const BLANK: &[f32; PIXELS] = &[0.0; PIXELS];
+
+    #[inline(always)]
+    fn shade(self) -> f32 {
+        self
+    }
+}
+
+#[derive(Debug)]
+struct Interleave<'a, P, V> {
+    /// One for each lane.
+    images: [Option<&'a [P; PIXELS]>; MOST_LANES],
+    /// `[32, 32]`: it is overwritten.
+    pixels: &'a mut [V],
+}
+
+impl<P: Pixel, V: Vector> Kernel<V> for Interleave<'_, P, V> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let mut images = [P::BLANK; MOST_LANES];
+        for (image, given) in images.iter_mut().zip(self.images) {
+            *image = given.unwrap_or(P::BLANK);
+        }
+        let mut lanes = [P::BLANK[0]; MOST_LANES];
+        let pixels = V::floats_mut(self.pixels).chunks_exact_mut(V::LANES);
+        for (at, shades) in pixels.enumerate().take(PIXELS) {
+            for (lane, image) in lanes.iter_mut().zip(&images).take(V::LANES) {
+                *lane = image[at];
+            }
+            // In a loop of its own, which the compiler makes vectors of.
+            for (shade, lane) in shades.iter_mut().zip(lanes) {
+                *shade = lane.shade();
             }
         }
     }

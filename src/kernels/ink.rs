@@ -1,4 +1,4 @@
-use super::vector::{Kernel, Vector};
+use super::vector::{Kernel, MOST_LANES, Vector};
 use crate::network::INPUT_SIDE;
 use std::ops::Range;
 
@@ -20,9 +20,6 @@ pub(super) fn taps(ink: &Range<usize>, y: usize) -> Range<usize> {
     let end = ink.end.saturating_sub(y).min(5);
     ink.start.saturating_sub(y).min(end)..end
 }
-
-/// The widest vectors have so many.
-const MOST_LANES: usize = 16;
 
 /// Finds the ink of a group, `[32, 32]`.
 #[derive(Debug)]

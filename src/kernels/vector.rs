@@ -4,6 +4,9 @@ use std::{
     slice,
 };
 
+/// The widest vectors have so many lanes.
+pub(super) const MOST_LANES: usize = 16;
+
 /// Some `f32`s that are computed with at once: what the kernels are written in.
 ///
 /// Each instruction set has its own; a kernel is compiled once for each, inside of [`vectorize`](Vector::vectorize).

@@ -56,13 +56,13 @@ fn what_is_missing_is_named_and_what_is_there_is_not() {
     let cache = tempfile::tempdir().unwrap();
     let packages = || {
         let mut packages = command("scripts/python-packages", cache.path());
-        packages.args(["--announce", "nothing-1", "3", "nothing==1"]);
+        packages.args(["--announce", "corpora"]);
         run(&mut packages)
     };
     let (output, out, err) = packages();
     assert!(output.status.success() && out.is_empty(), "{out}{err}");
-    let folder = cache.path().join("lenet/nothing-1-");
-    for part in ["nothing==1", "from the Python package index", "3 GB", folder.to_str().unwrap()] {
+    let folder = cache.path().join("lenet/corpora-1-");
+    for part in ["numpy==", "from the Python package index", "1 GB", folder.to_str().unwrap()] {
         assert!(err.contains(part), "{part} is missing: {err}");
     }
     // As after the install, whose folder has the Python's name, too.

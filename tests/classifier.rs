@@ -93,9 +93,9 @@ fn random(seed: u32) -> impl FnMut(u32) -> u32 {
 /// How many of the network's right answers are lost on the way is what the preparation costs.
 #[test]
 fn mnist_s_own_images_are_read_as_well_as_by_the_network() {
-    assert_eq!(right_by_the_network(4), 2_489);
-    assert_eq!(right(4, |_, image| image.into()), 2_492);
-    assert_eq!(right(4, |_, image| inverted(image).into()), 2_492);
+    assert_eq!(right_by_the_network(4), 2_482);
+    assert_eq!(right(4, |_, image| image.into()), 2_483);
+    assert_eq!(right(4, |_, image| inverted(image).into()), 2_483);
 }
 
 /// Of every hundredth.
@@ -108,7 +108,7 @@ fn so_are_they_as_pictures() {
         right(100, |i, image| inverted(on_a_sheet(i, &image)).into()),
         right(100, |i, image| photograph(i, &image).into()),
     ];
-    assert_eq!(figures, [99, 99, 100, 100, 100]);
+    assert_eq!(figures, [99, 99, 98, 98, 98]);
 }
 
 fn samples() -> Vec<(String, DynamicImage)> {

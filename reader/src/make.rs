@@ -15,7 +15,7 @@ use std::{ops::RangeInclusive, path::Path};
 pub const MNIST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/mnist");
 
 /// Times through the training set, which has more than three times MNIST's images.
-const EPOCHS: usize = 36;
+const EPOCHS: usize = 72;
 
 /// Trains on all kinds of digits, and writes the weights.
 pub fn train(to: &Path) -> Result<()> {

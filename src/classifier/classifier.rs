@@ -209,6 +209,7 @@ impl Classifier {
     }
 
     /// Reads all digits in an image: line by line from the top, each line from left to right. Digits may touch, and may be broken.
+    /// What may be a digit is looked at five times, four of them distorted as in training: cutting has damaged it in one place or another.
     ///
     /// ```
     /// use lenet::{Classifier, image::{DynamicImage, GrayImage, Luma}};
@@ -245,7 +246,7 @@ impl Classifier {
             return Err(Error::invalid("preparation", expected, self.preparation().name()));
         }
         let (writing, scale) = picture.writing()?;
-        segments::read(&writing, scale, |images| self.classify_all_prepared(images))
+        segments::read(&writing, scale, |image| self.prediction(&values(image)))
     }
 
     /// Reads the digits in several images, with the answers that each has alone. Weights that do not tell what is no digit take one

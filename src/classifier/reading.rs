@@ -8,6 +8,6 @@ pub struct Reading {
     pub line: usize,
     /// Where it is in the image: left, top, width and height, in pixels.
     pub bounds: [u32; 4],
-    /// What it is.
+    /// What it is: the mean, by logits, of what the network makes of the digit and of distorted versions of it.
     pub prediction: Prediction,
 }

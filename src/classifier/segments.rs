@@ -5,7 +5,9 @@
 use super::{
     Prediction, Prepared, Reading, bounds::Bounds, picture::Scale, piece::Piece, writing::Writing,
 };
-use crate::Result;
+use crate::{Result, data::Distortion};
+use image::GrayImage;
+use std::{array, iter};
 
 /// A piece with less than this share of a digit's height is a part of one, or a speck.
 const PART: f32 = 0.4;
@@ -52,11 +54,18 @@ const BROAD: f32 = 0.9;
 /// A probability is not taken to be lower.
 const LEAST: f32 = 1e-4;
 
-/// All digits, by lines and from left to right. `classify` is the network, on as many images at a time as there are.
+/// So many distorted versions of a segment are looked at beside it.
+const VERSIONS: u64 = 4;
+const DISTORTION: Distortion = Distortion { thickness: 0.5, ..Distortion::AUGMENTED };
+
+/// What is more doubtful than this is looked at only once.
+const HOPELESS: f32 = 6.0;
+
+/// All digits, by lines and from left to right. `classify` is the network.
 pub(super) fn read(
     writing: &Writing,
     scale: Scale,
-    classify: impl Fn(&[Prepared]) -> Vec<Prediction>,
+    classify: impl Fn(&[u8]) -> Prediction,
 ) -> Result<Vec<Reading>> {
     let mut readings = vec![];
     for (number, line) in lines(writing).iter().enumerate() {
@@ -70,7 +79,8 @@ pub(super) fn read(
                 kept.push(segment);
             }
         }
-        let predictions = classify(&prepared);
+        let predictions: Vec<_> =
+            prepared.iter().map(|image| mean_prediction(image.input(), &classify)).collect();
         for at in line.path(&kept, &predictions) {
             if let Some((prepared, prediction)) = prepared.get(at).zip(predictions.get(at)) {
                 let (bounds, prediction) = (prepared.bounds(), *prediction);
@@ -227,6 +237,21 @@ impl Line {
     }
 }
 
+/// What the network makes of an image and of distorted versions of it, by the mean of the logits: so it matters less how a digit was cut.
+fn mean_prediction(image: &GrayImage, classify: impl Fn(&[u8]) -> Prediction) -> Prediction {
+    let first = classify(image);
+    let Some(image) = image.as_array().filter(|_| doubt(&first) <= HOPELESS) else { return first };
+    let version = |number| classify(&DISTORTION.version(image, [0, 0, number]));
+    let all: Vec<_> = iter::once(first).chain((1..=VERSIONS).map(version)).collect();
+    let mean =
+        |log: &dyn Fn(&Prediction) -> f32| all.iter().map(log).sum::<f32>() / all.len() as f32;
+    let log = |probability: f32| libm::logf(probability.max(f32::EPSILON));
+    let odds = mean(&|it| it.no_digit.map_or(0.0, |p| log(p) - log(1.0 - p)));
+    let no_digit = first.no_digit.map(|_| 1.0 / (1.0 + libm::expf(-odds)));
+    let logits = array::from_fn(|digit| mean(&|it| log(it.probabilities[digit])));
+    Prediction { no_digit, ..Prediction::from_logits(logits) }
+}
+
 /// The negative logarithm of the probability that it is a digit, and this one.
 fn doubt(prediction: &Prediction) -> f32 {
     let is_digit = 1.0 - prediction.no_digit.unwrap_or(0.0);
@@ -356,4 +381,44 @@ fn seam(ink: &[f32], columns: usize, middle: usize, lean: f32) -> Seam {
     }
     let middle = way.iter().sum::<usize>() as f32 / rows as f32;
     Seam { ink: through, middle, way }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Prediction, VERSIONS, mean_prediction};
+    use image::{GrayImage, Luma};
+    use std::cell::RefCell;
+
+    /// What the answers 0, 1, 2 and so on are averaged to, each with so much doubt that there is a digit; and the images that were seen.
+    fn mean(no_digit: f32) -> (Prediction, Vec<Vec<u8>>) {
+        let ink =
+            |x, y| Luma([if (10..22).contains(&x) && (6..26).contains(&y) { 255 } else { 0 }]);
+        let seen = RefCell::new(vec![]);
+        let prediction = mean_prediction(&GrayImage::from_fn(32, 32, ink), |image| {
+            let mut logits = [0.0; 10];
+            logits[3] = seen.borrow().len() as f32;
+            seen.borrow_mut().push(image.to_vec());
+            Prediction { no_digit: Some(no_digit), ..Prediction::from_logits(logits) }
+        });
+        (prediction, seen.into_inner())
+    }
+
+    #[test]
+    fn versions_are_averaged_by_their_logits() {
+        let (prediction, mut seen) = mean(0.25);
+        let odds = prediction.probabilities[3] / prediction.probabilities[0];
+        let expected = (0..=VERSIONS).sum::<u64>() as f32 / (VERSIONS + 1) as f32;
+        assert!((odds.ln() - expected).abs() < 1e-5, "{odds}");
+        assert_eq!(prediction.digit, 3);
+        assert!((prediction.no_digit.unwrap() - 0.25).abs() < 1e-6);
+        seen.sort();
+        seen.dedup();
+        assert_eq!(seen.len() as u64, VERSIONS + 1, "all differ");
+    }
+
+    #[test]
+    fn what_is_hopeless_is_looked_at_once() {
+        let (prediction, seen) = mean(0.999_9);
+        assert_eq!((seen.len(), prediction.no_digit), (1, Some(0.999_9)));
+    }
 }

@@ -91,6 +91,17 @@ impl Distortion {
         thickness: 0.0,
     };
 
+    /// That of [`TrainConfig::augmented`](crate::TrainConfig::augmented).
+    pub(crate) const AUGMENTED: Distortion = Distortion {
+        translation: 1.5,
+        scale: 0.1,
+        squeeze: 0.1,
+        shear: 0.15,
+        rotation: 10.0,
+        elastic: 2.0,
+        thickness: 0.0,
+    };
+
     /// A version of an image (32x32, by rows, from 0, the background, to 255, ink) that follows from the numbers alone: a seed, an epoch, the
     /// image's place in its set, say. Outside the image there is no ink.
     #[inline(always)] // so that callers compile it for the CPU's own vectors

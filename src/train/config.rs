@@ -139,15 +139,7 @@ impl TrainConfig {
             batch_size,
             learning_rate,
             schedule: Schedule::OneCycleLr(OneCycleLr::new(learning_rate, steps)),
-            distortion: Some(Distortion {
-                translation: 1.5,
-                scale: 0.1,
-                squeeze: 0.1,
-                shear: 0.15,
-                rotation: 10.0,
-                elastic: 2.0,
-                thickness: 0.0,
-            }),
+            distortion: Some(Distortion::AUGMENTED),
             ..TrainConfig::pytorch_on(device)
         }
     }

@@ -34,7 +34,8 @@ pub fn train(to: &Path) -> Result<()> {
     Ok(trainer.save(to)?)
 }
 
-/// The recipe `augmented`, for so many images, with strokes that grow thicker and thinner.
+/// The recipe `augmented`, for so many images, with strokes that grow thicker and thinner. `DISTORTION` in src/classifier/segments.rs is
+/// the same.
 fn config(images: usize) -> TrainConfig {
     let recipe = TrainConfig::augmented();
     let steps = EPOCHS * images.div_ceil(recipe.batch_size);

@@ -209,7 +209,8 @@ impl Classifier {
     }
 
     /// Reads all digits in an image: line by line from the top, each line from left to right. Digits may touch, and may be broken.
-    /// What may be a digit is looked at five times, four of them distorted as in training: cutting has damaged it in one place or another.
+    /// What may be a digit is looked at five times, four of them distorted as in training, since cutting may have damaged it: so a
+    /// reading's probabilities are not those that [`classify`](Classifier::classify) gives for the digit alone.
     ///
     /// ```
     /// use lenet::{Classifier, image::{DynamicImage, GrayImage, Luma}};

@@ -4,8 +4,8 @@
 pub struct Prediction {
     /// The digit of the highest probability, 0 to 9.
     pub digit: u8,
-    /// The network's softmax, by digit, given that the image shows one. They add up to 1. With the weights that come with this crate they
-    /// are calibrated: of the answers with 0.9, nine in ten are right. Other weights may be surer than they are right.
+    /// The network's softmax, by digit, given that the image shows one. They add up to 1. With the weights that come with this crate
+    /// those of a single digit are calibrated: of the answers with 0.9, nine in ten are right. Other weights may be surer than they are right.
     pub probabilities: [f32; 10],
     /// How likely the image does not show one digit but a letter, a shape, a scribble, a texture, or two digits: 0 to 1. `None` where the
     /// weights do not tell.

@@ -8,6 +8,7 @@ pub struct Reading {
     pub line: usize,
     /// Where it is in the image: left, top, width and height, in pixels.
     pub bounds: [u32; 4],
-    /// What it is: the mean, by logits, of what the network makes of the digit and of distorted versions of it.
+    /// What it is: the mean, by logits, of what the network makes of the digit and of four distorted versions of it; of the digit alone
+    /// where it hardly looks like one. How well these probabilities are calibrated was not measured.
     pub prediction: Prediction,
 }

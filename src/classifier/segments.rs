@@ -56,6 +56,7 @@ const LEAST: f32 = 1e-4;
 
 /// So many distorted versions of a segment are looked at beside it.
 const VERSIONS: u64 = 4;
+/// As the weights that come with this crate were trained: `config` in reader/src/make.rs.
 const DISTORTION: Distortion = Distortion { thickness: 0.5, ..Distortion::AUGMENTED };
 
 /// What is more doubtful than this is looked at only once.
@@ -245,6 +246,7 @@ fn mean_prediction(image: &GrayImage, classify: impl Fn(&[u8]) -> Prediction) ->
     let all: Vec<_> = iter::once(first).chain((1..=VERSIONS).map(version)).collect();
     let mean =
         |log: &dyn Fn(&Prediction) -> f32| all.iter().map(log).sum::<f32>() / all.len() as f32;
+    // A probability of 0 has no logarithm.
     let log = |probability: f32| libm::logf(probability.max(f32::EPSILON));
     let odds = mean(&|it| it.no_digit.map_or(0.0, |p| log(p) - log(1.0 - p)));
     let no_digit = first.no_digit.map(|_| 1.0 / (1.0 + libm::expf(-odds)));
@@ -256,7 +258,7 @@ fn mean_prediction(image: &GrayImage, classify: impl Fn(&[u8]) -> Prediction) ->
 fn doubt(prediction: &Prediction) -> f32 {
     let is_digit = 1.0 - prediction.no_digit.unwrap_or(0.0);
     let is_this_one = prediction.probabilities[usize::from(prediction.digit)];
-    -(is_digit.max(LEAST).ln() + is_this_one.max(LEAST).ln())
+    -(libm::logf(is_digit.max(LEAST)) + libm::logf(is_this_one.max(LEAST)))
 }
 
 /// A piece, cut where two digits may touch.
@@ -389,28 +391,30 @@ mod tests {
     use image::{GrayImage, Luma};
     use std::cell::RefCell;
 
-    /// What the answers 0, 1, 2 and so on are averaged to, each with so much doubt that there is a digit; and the images that were seen.
-    fn mean(no_digit: f32) -> (Prediction, Vec<Vec<u8>>) {
+    /// The mean of answers of which each is surer of a 3 than the one before by a factor of e, and has the next probability of `no_digit`; and
+    /// the images that were seen.
+    fn mean(no_digit: [Option<f32>; 5]) -> (Prediction, Vec<Vec<u8>>) {
         let ink =
             |x, y| Luma([if (10..22).contains(&x) && (6..26).contains(&y) { 255 } else { 0 }]);
         let seen = RefCell::new(vec![]);
         let prediction = mean_prediction(&GrayImage::from_fn(32, 32, ink), |image| {
-            let mut logits = [0.0; 10];
-            logits[3] = seen.borrow().len() as f32;
+            let (mut logits, number) = ([0.0; 10], seen.borrow().len());
+            logits[3] = number as f32;
             seen.borrow_mut().push(image.to_vec());
-            Prediction { no_digit: Some(no_digit), ..Prediction::from_logits(logits) }
+            Prediction { no_digit: no_digit[number], ..Prediction::from_logits(logits) }
         });
         (prediction, seen.into_inner())
     }
 
     #[test]
     fn versions_are_averaged_by_their_logits() {
-        let (prediction, mut seen) = mean(0.25);
+        // Odds of 1/4, 1/2, 1, 2 and 32: their geometric mean is 1.52.
+        let (prediction, mut seen) = mean([0.2, 1.0 / 3.0, 0.5, 2.0 / 3.0, 32.0 / 33.0].map(Some));
         let odds = prediction.probabilities[3] / prediction.probabilities[0];
-        let expected = (0..=VERSIONS).sum::<u64>() as f32 / (VERSIONS + 1) as f32;
-        assert!((odds.ln() - expected).abs() < 1e-5, "{odds}");
+        assert!((odds.ln() - 2.0).abs() < 1e-5, "{odds}");
         assert_eq!(prediction.digit, 3);
-        assert!((prediction.no_digit.unwrap() - 0.25).abs() < 1e-6);
+        let no_digit = prediction.no_digit.unwrap();
+        assert!((no_digit / (1.0 - no_digit) - 8f32.powf(0.2)).abs() < 1e-5, "{no_digit}");
         seen.sort();
         seen.dedup();
         assert_eq!(seen.len() as u64, VERSIONS + 1, "all differ");
@@ -418,7 +422,13 @@ mod tests {
 
     #[test]
     fn what_is_hopeless_is_looked_at_once() {
-        let (prediction, seen) = mean(0.999_9);
+        let (prediction, seen) = mean([Some(0.999_9); 5]);
         assert_eq!((seen.len(), prediction.no_digit), (1, Some(0.999_9)));
+    }
+
+    #[test]
+    fn weights_that_do_not_tell_still_do_not() {
+        let (prediction, seen) = mean([None; 5]);
+        assert_eq!((seen.len() as u64, prediction.no_digit), (VERSIONS + 1, None));
     }
 }

@@ -49,7 +49,7 @@ fn numbers_are_read_by_lines_and_from_left_to_right() {
 #[test]
 fn digits_that_lean_and_touch_are_cut_obliquely() {
     let classifier = Classifier::pretrained().unwrap();
-    // Of gaps of 24 to 40 and bridges of 1 to 3, ten of fifteen. Others look like a 4, with half of a stroke beside it.
+    // Of gaps of 24 to 40 and bridges of 1 to 3, ten of fifteen. Most others look like a 4, with half of a stroke beside it.
     for (gap, half) in [(28, 1), (28, 3), (32, 2), (36, 2), (40, 2)] {
         let picture = GrayImage::from_fn(240, 180, |x, y| {
             let right_of = |foot: u32| (x + y * 2 / 5).abs_diff(foot + 60);

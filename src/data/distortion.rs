@@ -91,7 +91,7 @@ impl Distortion {
         thickness: 0.0,
     };
 
-    /// That of [`TrainConfig::augmented`](crate::TrainConfig::augmented).
+    /// That of the recipe for reading.
     pub(crate) const AUGMENTED: Distortion = Distortion {
         translation: 1.5,
         scale: 0.1,

@@ -89,7 +89,8 @@ impl Dataset {
             let expected = format!("{} for each image", FROM * FROM);
             return Err(Error::invalid("pixels", expected, pixels.len().to_string()));
         }
-        let mut fitted = vec![[0; PIXELS]; images.len()];
+        // Zeros that the system gives as they are first written, where `vec!` would write them all.
+        let mut fitted = bytemuck::zeroed_vec(images.len());
         fit_all(fit, images, &mut fitted);
         Dataset::from_images(fitted, labels)
     }

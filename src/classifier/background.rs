@@ -96,10 +96,14 @@ impl Background {
         }
     }
 
-    /// The darkest and the lightest that it may be at a pixel of `plane`, which it is the background of: they differ beside the
-    /// edge of a shadow.
+    /// What it is at a pixel of `plane`, which it is the background of, where no shadow crosses the picture.
+    pub fn level(&self, plane: &Plane, x: u32, y: u32) -> f32 {
+        self.surface.at(plane, x, y).clamp(0.0, 1.0)
+    }
+
+    /// The darkest and the lightest that it may be at a pixel of `plane`: they differ beside the edge of a shadow.
     pub fn range(&self, plane: &Plane, x: u32, y: u32) -> (f32, f32) {
-        let level = self.surface.at(plane, x, y).clamp(0.0, 1.0);
+        let level = self.level(plane, x, y);
         match &self.envelopes {
             Some(Envelopes { closed, opened }) => {
                 (value(closed, x, y), level.max(value(opened, x, y)))

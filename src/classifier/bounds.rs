@@ -70,3 +70,19 @@ impl Bounds {
         side && end
     }
 }
+
+/// The area of the smallest rectangle around some pixels, at any angle: the smallest of 45.
+pub(super) fn smallest_rectangle(pixels: &[(f32, f32)]) -> f32 {
+    let length = |along: &dyn Fn(f32, f32) -> f32| {
+        let (least, most) = pixels.iter().fold((f32::MAX, f32::MIN), |(least, most), &(x, y)| {
+            let at = along(x, y);
+            (at.min(least), at.max(most))
+        });
+        most - least + 1.0
+    };
+    let area = |step: u16| {
+        let (sin, cos) = f32::from(2 * step).to_radians().sin_cos();
+        length(&|x, y| x * cos + y * sin) * length(&|x, y| y * cos - x * sin)
+    };
+    (0..45).map(area).fold(f32::MAX, f32::min)
+}

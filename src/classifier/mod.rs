@@ -3,6 +3,7 @@
 mod activation;
 mod background;
 mod bounds;
+mod boxes;
 #[allow(clippy::module_inception)] // the noun is the folder's
 mod classifier;
 mod envelopes;

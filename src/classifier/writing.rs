@@ -2,7 +2,8 @@
 
 use super::{
     background::Background,
-    bounds::Bounds,
+    bounds::{Bounds, smallest_rectangle},
+    boxes::{HIGH, erase_boxes, plate},
     histogram::Histogram,
     luminance::Plane,
     piece::{Piece, pieces},
@@ -69,6 +70,9 @@ const DARKEST_PAPER: f32 = 0.1;
 /// The parts of one digit are no further from each other than this share of its size.
 const TOGETHER: f32 = 0.4;
 
+/// What is written on a plate fills less than this share of the smallest rectangle around it. The hollow of a thick digit fills more.
+const FULL: f32 = 0.7;
+
 /// Less than this share of all ink is in the largest piece where the ink is noise.
 const COHERENT: f32 = 0.05;
 
@@ -81,7 +85,12 @@ impl Writing {
     /// `None` where there is nothing on it.
     pub fn of(plane: &Plane) -> Option<Writing> {
         let Some((cut, bounds)) = sheet(plane) else {
-            return Writing::within(plane, (0, 0));
+            let background = Background::of(plane);
+            let on_plate = |dark| Writing::on_plate(plane, &background, dark);
+            return [true, false]
+                .into_iter()
+                .find_map(on_plate)
+                .or_else(|| Writing::on(plane, &background, (0, 0)));
         };
         let writing = Writing::within(&cut, (bounds.left, bounds.top)).filter(|writing| {
             writing
@@ -95,6 +104,21 @@ impl Writing {
             true => writing.or_else(|| Writing::within(plane, (0, 0))),
             false => writing,
         }
+    }
+
+    /// On a plate that is darker than what is around it, or lighter, in ink that is not.
+    fn on_plate(plane: &Plane, background: &Background, dark: bool) -> Option<Writing> {
+        let (cut, bounds) = plate(plane, background, dark)?;
+        let place = (bounds.left, bounds.top);
+        let writing = Writing::in_ink(&cut, &Background::of(&cut), place, !dark)?;
+        let is_written = |piece: &Piece| {
+            let place = |&at: &u32| ((at % cut.width()) as f32, (at / cut.width()) as f32);
+            let places: Vec<_> = piece.pixels.iter().map(place).collect();
+            piece.bounds.height() as f32 >= HIGH * bounds.height() as f32
+                && (piece.pixels.len() as f32) < FULL * smallest_rectangle(&places)
+                && is_apart(piece, &cut)
+        };
+        writing.pieces.iter().any(is_written).then_some(writing)
     }
 
     /// On what lies at this place of the picture.
@@ -126,11 +150,18 @@ impl Writing {
         let faintest = FAINTEST.max(SIGMAS * background.noise);
         let mut ink = contrast(plane, background, dark);
         erase(&mut ink, plane, faintest);
-        let histogram = Histogram::of(&ink, faintest)?;
-        // Of ink in two shades the fainter is ink, too, if it has half of the darker one's contrast.
-        let threshold = histogram.otsu().min(0.5 * histogram.quantile(0.9)).max(faintest);
-
-        let pieces = chosen(pieces(&ink, threshold), plane);
+        let limit = threshold(&ink, faintest)?;
+        let mut found = pieces(&ink, limit);
+        let mut boxed = erase_boxes(&mut ink, &found);
+        if !boxed {
+            // Their lines may be fainter than the strokes.
+            let fainter = pieces(&ink, (0.5 * limit).max(faintest));
+            boxed = erase_boxes(&mut ink, &fainter);
+        }
+        if boxed {
+            found = pieces(&ink, threshold(&ink, faintest)?);
+        }
+        let pieces = chosen(found, plane);
         let smallest = SMALLEST.max(plane.width().min(plane.height()) / SMALLEST_SHARE);
         let largest = pieces.iter().map(|piece| piece.size()).max()?;
         let writing = Writing { ink, pieces, place, faintest, flat: background.flat, dark };
@@ -213,6 +244,13 @@ impl Writing {
             dark: self.dark,
         })
     }
+}
+
+/// What has more ink is a stroke; `None` where there is no ink.
+fn threshold(ink: &Plane, faintest: f32) -> Option<f32> {
+    let histogram = Histogram::of(ink, faintest)?;
+    // Of ink in two shades the fainter is ink, too, if it has half of the darker one's contrast.
+    Some(histogram.otsu().min(0.5 * histogram.quantile(0.9)).max(faintest))
 }
 
 /// How much each pixel differs from the background, on the ink's side: the darker one, or the lighter.

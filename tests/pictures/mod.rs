@@ -236,6 +236,12 @@ fn line(through: (f32, f32), angle: f32) -> impl Fn(f32, f32) -> f32 {
     move |x, y| (x - through.0) * cos + (y - through.1) * sin
 }
 
+/// A rectangle: how far a point lies outside it, or inside, where that is below 0.
+fn rectangle(middle: (f32, f32), half: (f32, f32), angle: f32) -> impl Fn(f32, f32) -> f32 {
+    let (across, down) = (line(middle, angle), line(middle, angle + PI / 2.0));
+    move |x, y| (across(x, y).abs() - half.0).max(down(x, y).abs() - half.1)
+}
+
 fn any_place(canvas: &Canvas, size: f32, random: &mut Random) -> (f32, f32) {
     let margin = size * 0.6;
     (
@@ -272,6 +278,8 @@ pub const NUMBERS: &[Family] = &[
     ("touching, photographed", touching_photographed),
     ("squared, spaced", squared_number),
     ("two lines", two_lines),
+    ("in boxes", boxed),
+    ("on a plate", plate),
 ];
 
 /// All digits that are read in a picture, with a space between lines: what its text should be.
@@ -638,4 +646,55 @@ fn two_lines(digits: &Digits, random: &mut Random) -> Shown {
     }
     ink.each(|_, _, ink| 0.95 - 0.8 * ink);
     (ink.picture().into(), lines.join(" "))
+}
+
+/// Each digit in a box of its own, as on forms: they share walls, or stand apart.
+fn boxed(digits: &Digits, random: &mut Random) -> Shown {
+    let (count, side) = (2 + random.below(4), random.between(50.0, 90.0));
+    let step = side + [0.0, random.between(6.0, 20.0)][random.below(2)];
+    let (wide, high) = (step * count as f32, side);
+    let (wide, high) = (wide + random.between(40.0, 90.0), high + random.between(40.0, 90.0));
+    let mut ink = Canvas::new(wide as usize, high as usize);
+    let mut paper = ink.clone();
+    let light = light(&paper, random);
+    paper.each(|x, y, _| light(x, y));
+    let (thick, faint) = (random.between(1.5, 4.0), random.between(0.4, 1.0));
+    let angle = random.between(-0.05, 0.05);
+    let mut text = String::new();
+    for number in 0..count {
+        let along = (number as f32 - (count - 1) as f32 / 2.0) * step;
+        let place = (wide / 2.0 + along * angle.cos(), high / 2.0 + along * angle.sin());
+        let (digit, label) = digits.any(random);
+        let aspect = digit.width() as f32 / digit.height() as f32;
+        let height = side * random.between(0.45, 0.75) / aspect.max(1.0);
+        let mut aside = || side * random.between(-0.06, 0.06);
+        let middle = (place.0 + aside(), place.1 + aside());
+        ink.stamp(&digit, middle, height, angle + random.between(-0.1, 0.1));
+        let away = rectangle(place, (side / 2.0, side / 2.0), angle);
+        ink.each(|x, y, ink| {
+            ink.max(faint * (thick / 2.0 + 0.5 - away(x, y).abs()).clamp(0.0, 1.0))
+        });
+        text.push(char::from(b'0' + label));
+    }
+    (written(paper, &ink, random).photograph(random), text)
+}
+
+/// Lighter than a plate that is darker than the wall it is on, as a house has its number.
+fn plate(digits: &Digits, random: &mut Random) -> Shown {
+    let (row, text) = digits.number(random, spaced_gap);
+    let height = random.between(40.0, 90.0);
+    let width = height * row.width() as f32 / row.height() as f32;
+    let mut margin = || height * random.between(0.2, 0.6);
+    let half = (width / 2.0 + margin(), height / 2.0 + margin());
+    let (wide, high) =
+        (2.0 * half.0 + random.between(40.0, 120.0), 2.0 * half.1 + random.between(40.0, 120.0));
+    let mut ink = Canvas::new(wide as usize, high as usize);
+    let mut wall = ink.clone();
+    let light = light(&wall, random);
+    wall.each(|x, y, _| light(x, y));
+    let (middle, angle) = ((wide / 2.0, high / 2.0), random.between(-0.05, 0.05));
+    ink.stamp(&row, middle, height, angle);
+    let away = rectangle(middle, half, angle);
+    ink.each(|x, y, ink| (0.5 - away(x, y)).clamp(0.0, 1.0) * (1.0 - ink));
+    (written(wall, &ink, random).photograph(random), text)
 }

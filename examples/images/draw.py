@@ -179,8 +179,36 @@ def number(digits, chance):
     return Image.composite(paper.point(lambda v: v * 0.3), paper, ink)
 
 
+def form(digits, chance):
+    """Digits in boxes that share walls, on paper under light from one side."""
+    size = (60 + 62 * len(digits), 140)
+    ink = Image.new("L", size)
+    draw = ImageDraw.Draw(ink)
+    for place, digit in enumerate(digits):
+        left = 30 + 62 * place
+        draw.rectangle((left, 38, left + 62, 38 + 66), outline=140, width=2)
+        place = (left + 9 + chance.randint(-3, 3), 50 + chance.randint(-4, 4))
+        ink.paste(255, mask=strokes(ANGULAR, int(digit), chance, size, place, 4, 44))
+    ink = ink.rotate(2, Image.Resampling.BICUBIC)
+    paper = light(chance, size, 230, 190, 3)
+    return Image.composite(paper.point(lambda v: v * 0.3), paper, ink)
+
+
+def plate(digits, chance):
+    """A house's number, white on blue, on a bright wall."""
+    wall = light(chance, (300, 220), 190, 225, 5)
+    image = Image.merge("RGB", [wall, wall.point(lambda v: v * 0.97), wall.point(lambda v: v * 0.9)])
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((55, 50, 245, 170), fill=(20, 44, 120))
+    face = ImageFont.truetype(FONTS["dejavu"], 80)
+    draw.text((150, 110), digits, font=face, fill=(240, 240, 240), anchor="mm")
+    return image.filter(ImageFilter.GaussianBlur(1))
+
+
 OTHERS = {f"{sign}.png": lambda chance, sign=sign: written(sign, chance) for sign in LETTERS}
 OTHERS |= {f"{digits}.jpg": lambda chance, digits=digits: number(digits, chance) for digits in ("25", "407", "1863")}
+OTHERS["62407-form.jpg"] = lambda chance: form("62407", chance)
+OTHERS["147-plate.jpg"] = lambda chance: plate("147", chance)
 OTHERS["blank.jpg"] = lambda chance: light(chance, (200, 150), 225, 180, 4)
 
 if __name__ == "__main__":

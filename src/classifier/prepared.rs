@@ -20,15 +20,16 @@ use std::{borrow::Borrow, path::Path};
 ///
 /// 1. **Luminance** (Rec. 709), 16 bits too. What is transparent gets a background that the rest stands out from. A picture with fewer
 ///    than 24 pixels on its shorter side is enlarged by bicubic interpolation.
-/// 2. **Sheet.** Where a light sheet of paper lies on something darker that the picture shows too, what is around it is left out.
+/// 2. **Sheet.** Where a light sheet of paper lies on something darker that the picture shows too, what is around it is left out. So it is
+///    around a plate, as of a house's number, that is darker or lighter than the rest and is written on.
 /// 3. **Background.** If the border is of one level, that is the background everywhere. Else it is a photograph: a polynomial of the
 ///    second degree, fitted robustly from the border inwards, follows the light on the paper; large parts that differ from it are
 ///    in the shade. In a picture that was enlarged it is one level: the darkest or the lightest, by the corners and by how much of
 ///    the picture each covers.
 /// 4. **Ink** is what differs from the background by more than noise: dark on light or light on dark, of which there is more.
-///    The lines of ruled and squared paper are erased; Otsu's threshold tells strokes from fainter marks. Specks, and what reaches
-///    in from a corner of the picture, are left out; of a photograph also what is far from the largest piece. The middle of the
-///    strokes becomes white.
+///    The lines of ruled and squared paper are erased, and so are the boxes of forms and keys that digits stand in without touching them;
+///    Otsu's threshold tells strokes from fainter marks. Specks, and what reaches in from a corner of the picture, are left out; of a
+///    photograph also what is far from the largest piece. The middle of the strokes becomes white.
 /// 5. **Size.** The ink is cut out and scaled into 20x20, averaging; strokes that would vanish are thickened first.
 /// 6. **Centre of mass**, to the nearest pixel, in the middle of 28x28; then `Resize(32)`, as in training.
 ///

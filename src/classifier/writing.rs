@@ -152,13 +152,10 @@ impl Writing {
         erase(&mut ink, plane, faintest);
         let limit = threshold(&ink, faintest)?;
         let mut found = pieces(&ink, limit);
-        let mut boxed = erase_boxes(&mut ink, &found);
-        if !boxed {
-            // Their lines may be fainter than the strokes.
-            let fainter = pieces(&ink, (0.5 * limit).max(faintest));
-            boxed = erase_boxes(&mut ink, &fainter);
-        }
-        if boxed {
+        let boxed = erase_boxes(&mut ink, &found);
+        // Some boxes have fainter lines than the strokes.
+        let fainter = pieces(&ink, (0.5 * limit).max(faintest));
+        if erase_boxes(&mut ink, &fainter) || boxed {
             found = pieces(&ink, threshold(&ink, faintest)?);
         }
         let pieces = chosen(found, plane);

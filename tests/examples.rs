@@ -627,7 +627,7 @@ fn the_pages_show_what_the_examples_print() {
         }
     }
     shown.sort();
-    assert_eq!(shown, ["convert", "predict", "summary", "summary"]);
+    assert_eq!(shown, ["convert", "predict", "predict", "summary", "summary"]);
 }
 
 /// The commands in a page's `console` blocks, each with the lines below it. Every such block has to begin with a command.

@@ -20,8 +20,8 @@ use std::{borrow::Borrow, path::Path};
 ///
 /// 1. **Luminance** (Rec. 709), 16 bits too. What is transparent gets a background that the rest stands out from. A picture with fewer
 ///    than 24 pixels on its shorter side is enlarged by bicubic interpolation.
-/// 2. **Sheet.** Where a light sheet of paper lies on something darker that the picture shows too, what is around it is left out. So it is
-///    around a plate, as of a house's number, that is darker or lighter than the rest and is written on.
+/// 2. **Sheet.** Where a light sheet of paper lies on something darker that the picture shows too, what is around it is left out.
+///    Likewise what is around a plate, as houses have for their numbers, if it is darker or lighter than the rest and something is on it.
 /// 3. **Background.** If the border is of one level, that is the background everywhere. Else it is a photograph: a polynomial of the
 ///    second degree, fitted robustly from the border inwards, follows the light on the paper; large parts that differ from it are
 ///    in the shade. In a picture that was enlarged it is one level: the darkest or the lightest, by the corners and by how much of

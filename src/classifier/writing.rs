@@ -3,7 +3,7 @@
 use super::{
     background::Background,
     bounds::{Bounds, smallest_rectangle},
-    boxes::{HIGH, erase_boxes, plate},
+    boxes::{HIGH, Plate, erase_boxes, plates},
     histogram::Histogram,
     luminance::Plane,
     piece::{Piece, pieces},
@@ -19,7 +19,7 @@ pub(super) struct Writing {
     ink: Plane,
     /// The ink that hangs together, without specks and what reaches in from a corner.
     pub pieces: Vec<Piece>,
-    /// Where this is in the picture: a sheet may be a part of it.
+    /// Where this is in the picture: a sheet or a plate may be a part of it.
     place: (u32, u32),
     /// Less ink than this is noise.
     faintest: f32,
@@ -86,11 +86,8 @@ impl Writing {
     pub fn of(plane: &Plane) -> Option<Writing> {
         let Some((cut, bounds)) = sheet(plane) else {
             let background = Background::of(plane);
-            let on_plate = |dark| Writing::on_plate(plane, &background, dark);
-            return [true, false]
-                .into_iter()
-                .find_map(on_plate)
-                .or_else(|| Writing::on(plane, &background, (0, 0)));
+            let on_plate = plates(plane, &background).iter().find_map(Writing::on_plate);
+            return on_plate.or_else(|| Writing::on(plane, &background, (0, 0)));
         };
         let writing = Writing::within(&cut, (bounds.left, bounds.top)).filter(|writing| {
             writing
@@ -106,17 +103,17 @@ impl Writing {
         }
     }
 
-    /// On a plate that is darker than what is around it, or lighter, in ink that is not.
-    fn on_plate(plane: &Plane, background: &Background, dark: bool) -> Option<Writing> {
-        let (cut, bounds) = plate(plane, background, dark)?;
+    /// Lighter than a dark plate, or darker than a light one.
+    fn on_plate(plate: &Plate) -> Option<Writing> {
+        let Plate { plane: cut, bounds, is_darker } = plate;
         let place = (bounds.left, bounds.top);
-        let writing = Writing::in_ink(&cut, &Background::of(&cut), place, !dark)?;
+        let writing = Writing::in_ink(cut, &Background::of(cut), place, !is_darker)?;
         let is_written = |piece: &Piece| {
             let place = |&at: &u32| ((at % cut.width()) as f32, (at / cut.width()) as f32);
             let places: Vec<_> = piece.pixels.iter().map(place).collect();
             piece.bounds.height() as f32 >= HIGH * bounds.height() as f32
                 && (piece.pixels.len() as f32) < FULL * smallest_rectangle(&places)
-                && is_apart(piece, &cut)
+                && is_apart(piece, cut)
         };
         writing.pieces.iter().any(is_written).then_some(writing)
     }
@@ -279,7 +276,7 @@ fn chosen(mut pieces: Vec<Piece>, plane: &Plane) -> Vec<Piece> {
     pieces
 }
 
-/// Whether it does not go on beyond the edge of a sheet.
+/// Whether it does not go on beyond the edge of a sheet or plate.
 fn is_apart(piece: &Piece, sheet: &Plane) -> bool {
     let (width, height) = sheet.dimensions();
     piece.pixels.iter().all(|&at| {

@@ -242,13 +242,16 @@ mod tests {
     use super::{Background, Plane, Plate, erase_boxes, plates};
     use crate::classifier::piece::pieces;
 
+    /// Where there is ink.
+    type Drawing<'a> = &'a dyn Fn(u32, u32) -> bool;
+
     /// A picture of 100x100: 1 where there is ink, and 0.
-    fn picture(ink: &dyn Fn(u32, u32) -> bool) -> Plane {
+    fn picture(ink: Drawing) -> Plane {
         Plane::from_fn(100, 100, |x, y| [f32::from(u8::from(ink(x, y)))].into())
     }
 
     /// What is left of the ink; none where there are no boxes.
-    fn erased(ink: &dyn Fn(u32, u32) -> bool) -> Option<Plane> {
+    fn erased(ink: Drawing) -> Option<Plane> {
         let mut plane = picture(ink);
         let pieces = pieces(&plane, 0.5);
         erase_boxes(&mut plane, &pieces).then_some(plane)
@@ -283,7 +286,7 @@ mod tests {
         let round = |x: u32, y: u32, radius: u32| {
             x.abs_diff(50).pow(2) + y.abs_diff(50).pow(2) < radius.pow(2)
         };
-        let all: [(&str, &dyn Fn(u32, u32) -> bool); 7] = [
+        let all: [(&str, Drawing); 7] = [
             ("one that touches its box", &|x, y| {
                 ring(x, y, 3.0) || digit(x, y) || digit(x, y + 22)
             }),
@@ -322,7 +325,7 @@ mod tests {
                 }
             }
         }
-        let none: [(&str, &dyn Fn(u32, u32) -> bool); 5] = [
+        let none: [(&str, Drawing); 5] = [
             ("blank", &|_, _| false),
             ("nothing is on it", &|x, y| oblong(x, y, (30.0, 40.0))),
             ("it goes on beyond the picture", &|x, y| x < 80 && !digit(x, y)),

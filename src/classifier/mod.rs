@@ -6,6 +6,7 @@ mod bounds;
 mod boxes;
 #[allow(clippy::module_inception)] // the noun is the folder's
 mod classifier;
+mod enclosure;
 mod envelopes;
 mod grid;
 mod heif;
@@ -16,6 +17,7 @@ mod luminance;
 mod no_digit;
 mod picture;
 mod piece;
+mod plate;
 mod prediction;
 mod prepared;
 mod reading;

@@ -3,10 +3,12 @@
 use super::{
     background::Background,
     bounds::{Bounds, smallest_rectangle},
-    boxes::{HIGH, Plate, erase_boxes, plates},
+    boxes::erase_boxes,
+    enclosure::HIGH,
     histogram::Histogram,
     luminance::Plane,
     piece::{Piece, pieces},
+    plate::{Plate, plates},
     rulings::erase,
     sheet::sheet,
 };
